@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * KMS entries on this host.
+ *
+ *   /etc/kmscrypt/entries/<name>.json          the entry and its generations
+ *   /etc/kmscrypt/credentials/<generation>/    its secrets, each a 0600 file:
+ *        token, password, client-key.pem, and client-cert.pem, ca.pem;
+ *        local.key for the local provider (32 random bytes)
+ *
+ * An entry has at most one current generation (the one that wraps) and any
+ * number of retiring ones (unwrap only) that some volume may still refer to.
+ * A generation's id and what it wraps with (provider, key, mount, namespace,
+ * mode) never change; its addresses and credentials may.
+ */
+#ifndef _KMS_CONFIG_H
+#define _KMS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+#include "kms/wrapped.h"
+
+struct op;
+
+#define CONFIG_ADDRESSES_MAX 8
+#define CONFIG_ADDRESS_MAX 512
+#define CONFIG_ENTRY_NAME_MAX 64	/* [A-Za-z0-9._-]+, with the NUL */
+#define CONFIG_DEFAULT_ENTRY "default"
+#define CONFIG_GENERATIONS_MAX 64
+
+enum generation_state { GENERATION_CURRENT, GENERATION_RETIRING };
+
+/* One generation, as kms_open() needs it. Free with generation_free(). */
+struct generation {
+	char id[WRAPPED_ENTRY_LEN + 1];
+	enum kms_provider provider;
+	enum generation_state state;
+	uint64_t created;			/* seconds since 1970 */
+	size_t naddresses;			/* 0 for local */
+	char addresses[CONFIG_ADDRESSES_MAX][CONFIG_ADDRESS_MAX];
+	char key_id[WRAPPED_NAME_MAX];
+	char mount[WRAPPED_NAME_MAX];		/* vault: transit mount */
+	char ns[WRAPPED_NAME_MAX];		/* vault: namespace or "" */
+	char auth_mount[WRAPPED_NAME_MAX];	/* vault: auth mount or "" */
+	char server_name[WRAPPED_NAME_MAX];	/* kmip: name in the cert or "" */
+	char kmip_version[8];			/* "1.4"; "" negotiates */
+	enum wrap_mode mode;			/* kmip: proven and pinned */
+	char username[WRAPPED_NAME_MAX];	/* kmip credential or "" */
+	/* from the credentials folder; empty where there is none */
+	struct secret token;
+	struct secret password;
+	struct secret client_key;		/* PEM */
+	struct secret local_key;
+	char *client_cert;			/* PEM */
+	char *ca_cert;				/* PEM; NULL: the system's */
+};
+
+/* An entry without its secrets. */
+struct entry {
+	char name[CONFIG_ENTRY_NAME_MAX];
+	size_t ngenerations;
+	struct generation *generations;		/* newest first, no secrets */
+};
+
+void generation_free(struct generation *g);
+void entry_free(struct entry *e);
+#define _cleanup_generation_ __attribute__((cleanup(generation_free)))
+#define _cleanup_entry_ __attribute__((cleanup(entry_free)))
+
+/** generation_new_id() - a fresh random id (UUID version 4, lower case). */
+int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1]);
+
+/** config_name_ok() - is @name a valid entry name? */
+bool config_name_ok(const char *name);
+
+/**
+ * config_load() - read entry @name
+ * Return: 0, -ENODATA when there is no such entry, -EBADMSG when damaged.
+ */
+int config_load(struct op *op, const char *name, struct entry *ret);
+
+/** config_list() - names of all entries, sorted; free each and the array. */
+int config_list(struct op *op, char ***ret_names, size_t *ret_n);
+
+/**
+ * config_save() - write the entry (not the secrets) atomically
+ */
+int config_save(struct op *op, const struct entry *e);
+
+/** config_remove() - delete the entry's file and all its credentials. */
+int config_remove(struct op *op, const struct entry *e);
+
+/**
+ * config_find() - the generation with @id, in whatever entry, with its secrets
+ * @ret_name: the entry's name, may be NULL
+ * Return: 0, -ENODATA when no entry on this host has it, -EBADMSG.
+ */
+int config_find(struct op *op, const char *id, struct generation *ret,
+		char ret_name[CONFIG_ENTRY_NAME_MAX]);
+
+/**
+ * config_current() - the current generation of entry @name, with its secrets
+ * Return: 0, -ENODATA when there is no such entry or none is current.
+ */
+int config_current(struct op *op, const char *name, struct generation *ret);
+
+/** config_save_credentials() - write @g's secrets to its folder, fsynced. */
+int config_save_credentials(struct op *op, const struct generation *g);
+
+/** config_drop_credentials() - remove the folder of generation @id. */
+int config_drop_credentials(struct op *op, const char *id);
+
+/** config_lock() - serialise writers of entries; close the descriptor. */
+int config_lock(struct op *op, int *ret_fd);
+
+#endif

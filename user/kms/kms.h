@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The key management systems behind one table of operations.
+ *
+ * A struct kms is an open session with one generation of an entry. All
+ * functions obey op's deadline, try the generation's addresses in order, and
+ * return the errnos of the design's table:
+ *
+ *   -EKEYREVOKED    the KMS says the key is destroyed, deactivated, revoked
+ *   -EACCES         it refuses our identity, policy or credential
+ *   -EKEYREJECTED   unwrapping failed (wrong key, tampered ciphertext, and
+ *                   names in @w that the generation does not list): one errno
+ *                   and one message, so that nothing becomes an oracle
+ *   -EPROTO         malformed answer
+ *   -EHOSTUNREACH   no address answered (also TLS failures: the words say so)
+ *   -ETIMEDOUT      not within the deadline
+ *   -ENOENT         the KMS has no such key
+ *   -EINVAL         the key or the parameters do not fit (type, usage mask)
+ */
+#ifndef _KMS_KMS_H
+#define _KMS_KMS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/secret.h"
+#include "kms/wrapped.h"
+
+struct kms;
+struct op;
+struct generation;
+
+/* What a check found; all of it is shown by kms show and kms check. */
+struct kms_health {
+	char server[128];	/* product and version as far as known, or "" */
+	char address[256];	/* the address that answered */
+	uint32_t key_version;	/* newest version of the master key, 0 unknown */
+	int64_t credential_s;	/* lifetime left, -1 unknown, 0 unlimited */
+	bool credential_renewable;
+	char warning[256];	/* one sentence or "" */
+};
+
+/**
+ * kms_open() - start a session; may or may not connect yet
+ * @g: stays the caller's and must live as long as the session
+ */
+int kms_open(struct op *op, const struct generation *g, struct kms **ret);
+
+/** kms_close() - end it, wipe what it held; NULL is fine. */
+void kms_close(struct kms *kms);
+void kms_closep(struct kms **kms);
+#define _cleanup_kms_ __attribute__((cleanup(kms_closep)))
+
+/**
+ * kms_check() - prove that the KMS works: the key exists (looked at first: a
+ * mistyped name must never create a key), its type fits, and a random probe
+ * of a capsule's size comes back from wrap and unwrap (and rewrap for vault)
+ */
+int kms_check(struct op *op, struct kms *kms, struct kms_health *ret);
+
+/** kms_wrap() - wrap @plain (at most KMSC_CAPSULE_SIZE bytes), fill @ret. */
+int kms_wrap(struct op *op, struct kms *kms, const struct secret *plain,
+	     struct wrapped *ret);
+
+/** kms_unwrap() - the reverse; @ret must be empty. */
+int kms_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
+	       struct secret *ret);
+
+/**
+ * kms_rewrap() - @old under the newest version of the master key
+ *
+ * Vault does it on its side and the capsule never leaves the KMS. Return:
+ * -EOPNOTSUPP where the provider cannot (kmip, local: unwrap and wrap).
+ */
+int kms_rewrap(struct op *op, struct kms *kms, const struct wrapped *old,
+	       struct wrapped *ret);
+
+/**
+ * kms_newest_version() - newest version of the master key (vault), to tell
+ * which wrapped capsules are stale
+ * Return: 0, -EOPNOTSUPP where there are no versions.
+ */
+int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret);
+
+/*
+ * The providers' side. A provider embeds struct kms as its first member.
+ */
+struct kms_ops {
+	const char *name;
+	int (*open)(struct op *op, const struct generation *g,
+		    struct kms **ret);
+	void (*close)(struct kms *kms);
+	/* key exists and fits; the round trip is done by kms_check() */
+	int (*check)(struct op *op, struct kms *kms, struct kms_health *ret);
+	int (*wrap)(struct op *op, struct kms *kms, const struct secret *plain,
+		    struct wrapped *ret);
+	int (*unwrap)(struct op *op, struct kms *kms, const struct wrapped *w,
+		      struct secret *ret);
+	int (*rewrap)(struct op *op, struct kms *kms,
+		      const struct wrapped *old, struct wrapped *ret);
+	int (*newest_version)(struct op *op, struct kms *kms, uint32_t *ret);
+};
+
+struct kms {
+	const struct kms_ops *ops;
+	const struct generation *generation;
+};
+
+extern const struct kms_ops kms_local_ops;
+extern const struct kms_ops kms_vault_ops;
+extern const struct kms_ops kms_kmip_ops;
+
+#endif
