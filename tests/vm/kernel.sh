@@ -1,0 +1,161 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Fetch one of Debian's kernels, with what is needed to build a module for it,
+# into a cache outside the checkout. Nothing is installed on the machine.
+#
+# usage: kernel.sh [-v] [--refresh] NAME
+#
+# NAME is 6.1, 6.12, 7.2, 7.3 or newest. Prints name=value lines:
+#   name      the directory's name in the cache
+#   release   what uname -r will say
+#   vmlinuz   the kernel image
+#   root      holds lib/modules/RELEASE, as modprobe -d wants it
+#   tree      a Debian tree to build in by chroot; empty: build on the host
+#   kdir      the kernel build directory (inside the tree if there is one)
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source-path=SCRIPTDIR source=debian.sh
+. "$here/debian.sh"
+
+usage() {
+	sed -n 's/^# usage: /usage: /p' "$0" >&2
+	exit 1
+}
+
+# Where each kernel comes from, and whether its host tools run on this machine:
+# those of the older kernels need no newer libc than Debian 12's, and are built
+# with a gcc that Debian 12 has.
+kernel_source() {
+	case $name in
+	6.1) suites=(bookworm bookworm-security) where=host ;;
+	6.12) suites=(bookworm bookworm-backports) where=host ;;
+	7.2) suites=(sid) where=tree ;;
+	7.3) suites=(trixie trixie-backports) where=tree ;;
+	*) usage ;;
+	esac
+}
+
+# fetch_packages DIR: kernel, modules and, for a build on the host, headers.
+# sid spreads a kernel over several packages; the closure finds them all.
+fetch_packages() {
+	local dir=$1 pattern='image|binary|modules|base' packages
+
+	[ "$where" = tree ] || pattern="$pattern|headers|kbuild"
+	packages=$(debian_closure linux-image-amd64 linux-headers-amd64 |
+		grep -E "^linux-($pattern)-.*[0-9]")
+	# shellcheck disable=SC2086 # one word a package
+	debian_unpack "$dir" $packages
+}
+
+# fetch_tree DIR: unpack, without configuring, what a module build needs
+fetch_tree() {
+	local dir=$1 sub
+	local tools=bash,coreutils,dash,findutils,gawk,grep,make,sed,xz-utils
+
+	mmdebstrap --quiet --mode=root --variant=extract --arch=amd64 \
+		--aptopt='Acquire::Check-Valid-Until "false"' \
+		--aptopt='APT::Sandbox::User ""' \
+		--include="linux-headers-$release,$tools" \
+		"${suites[0]}" "$dir/tree" "$apt/sources.list"
+	# what the maintainer scripts, which did not run, would have made
+	for sub in bin sbin lib lib64; do
+		[ -e "$dir/tree/$sub" ] || ln -s "usr/$sub" "$dir/tree/$sub"
+	done
+	ln -sf gawk "$dir/tree/usr/bin/awk"
+	mkdir -p "$dir/tree"/{proc,dev,tmp,build}
+}
+
+# fix_headers DIR: Debian's header packages find each other through absolute
+# paths, which are below our cache here
+fix_headers() {
+	local dir=$1 headers=$1/usr/src/linux-headers-$release
+
+	sed -i "s|/usr/src/|$final/usr/src/|g" "$headers/Makefile"
+	# the two links of the image package point to the same place
+	rm -f "$dir/lib/modules/$release"/{build,source}
+}
+
+kernel_fetch() {
+	local dir release vmlinuz
+
+	dir=$(mktemp -d "$kernels/.$name.XXXXXX")
+	apt=$dir/apt
+	debian_init "$apt" "${suites[@]}"
+	fetch_packages "$dir"
+	[ -e "$dir/lib" ] || ln -s usr/lib "$dir/lib"
+
+	vmlinuz=$(cd "$dir" && ls boot/vmlinuz-*)
+	release=${vmlinuz#boot/vmlinuz-}
+	depmod -b "$dir" "$release"
+	if [ "$where" = tree ]; then
+		fetch_tree "$dir"
+	else
+		fix_headers "$dir"
+	fi
+	rm -rf "$apt"
+	{
+		echo "name=$name"
+		echo "release=$release"
+		echo "vmlinuz=$final/$vmlinuz"
+		echo "root=$final"
+		if [ "$where" = tree ]; then
+			echo "tree=$final/tree"
+			echo "kdir=/usr/src/linux-headers-$release"
+		else
+			echo "tree="
+			echo "kdir=$final/usr/src/linux-headers-$release"
+		fi
+	} >"$dir/record"
+	rm -rf "$final"
+	chmod 755 "$dir"
+	mv "$dir" "$final"
+}
+
+cleanup() {
+	local status=$?
+
+	# also what an earlier run left half-done: we hold the lock
+	rm -rf "$kernels/.$name".??????
+	if [ $status -ne 0 ]; then
+		$verbose || cat "$log" >&2
+		echo "kernel: cannot fetch Debian's kernel $name" >&2
+	fi
+	rm -f "$log"
+}
+
+verbose=false
+refresh=false
+while [ $# -gt 0 ]; do
+	case $1 in
+	-v) verbose=true ;;
+	--refresh) refresh=true ;;
+	-*) usage ;;
+	*) break ;;
+	esac
+	shift
+done
+[ $# -eq 1 ] || usage
+name=$1
+[ "$name" != newest ] || name=7.3
+kernel_source
+
+kernels=${KMSCRYPT_CACHE:-$HOME/.cache/kmscrypt}/kernel
+final=$kernels/$name
+mkdir -p "$kernels"
+
+# one fetch at a time; the others then find it done
+exec {lock}>"$kernels/.$name.lock"
+flock --wait 1800 "$lock"
+if $refresh || [ ! -e "$final/record" ]; then
+	log=$kernels/.$name.log
+	trap cleanup EXIT
+	trap 'exit 1' HUP INT TERM
+	if $verbose; then
+		kernel_fetch >&2
+	else
+		kernel_fetch >"$log" 2>&1
+	fi
+fi
+cat "$final/record"
