@@ -1,39 +1,102 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# make            module (for KDIR) and user programs
-# make check      everything that proves them (installs what it needs)
-# make demo       the main job, shown in a virtual machine
-# make install    DESTDIR and prefix are honoured; also dkms-install
+# make              the module for the running kernel, and the programs
+# make check        everything that proves them (installs what it needs)
+# make demo         the main job, shown in a virtual machine
+# make install      DESTDIR and prefix are honoured; make uninstall
+# make dkms-install the module's source for dkms, instead of the module
+# make style, make unit-check, make fuzz-run: single rings of the check
 #
 VERSION := 0.1.0
 prefix ?= /usr
 sbindir ?= $(prefix)/sbin
 mandir ?= $(prefix)/share/man
+bashcompdir ?= $(prefix)/share/bash-completion/completions
+zshcompdir ?= $(prefix)/share/zsh/vendor-completions
+fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
 sysconfdir ?= /etc
 DESTDIR ?=
-KVER ?= $(shell uname -r)
-KDIR ?= /lib/modules/$(KVER)/build
 KERNELS ?= 6.1
 CC ?= cc
+INSTALL ?= install
 B := build
+
+# The running kernel's headers, else (a build host, a container) the newest.
+KDIR ?= $(lastword $(sort $(wildcard /lib/modules/*/build)) \
+	$(wildcard /lib/modules/$(shell uname -r)/build))
+M := $(abspath $(B)/module/native)
+MODULE_SRC := Kbuild $(wildcard kernel/*.c kernel/*.h include/uapi/*.h)
 
 all: module user
 
 include user/user.mk
+-include tests/fuzz/fuzz.mk
 
-# --- module -----------------------------------------------------------------
-# Built in a copy, so that no object lands in the checkout.
-module: $(if $(wildcard $(KDIR)),module-native,module-vm)
+# Built in a copy, so that no object lands in the checkout. An empty M= would
+# make kbuild 7.x recurse for ever: it is absolute and never empty here.
+module: $(M)/kmscrypt.ko
 
-module-native:
-	tests/vm/build-module.sh --kdir $(abspath $(KDIR)) $(B)/module/native
+$(M)/kmscrypt.ko: $(MODULE_SRC)
+	@test -n "$(KDIR)" || { echo "no kernel headers: install" \
+		"linux-headers-amd64, or set KDIR" >&2; exit 1; }
+	rm -rf $(M) && mkdir -p $(M)
+	cp -r --parents $(MODULE_SRC) $(M)
+	$(MAKE) -C $(KDIR) M=$(M) W=1 modules
 
-# A machine without headers for its own kernel (a container, a build host)
-# builds for the kernels that the test machine boots.
-module-vm:
-	@set -e; for k in $(KERNELS); do tests/vm/build-module.sh $$k; done
+install: install-module install-user
+
+install-module: module
+	$(MAKE) -C $(KDIR) M=$(M) INSTALL_MOD_PATH=$(abspath $(DESTDIR)) \
+		INSTALL_MOD_DIR=extra modules_install
+
+dkms-install:
+	$(INSTALL) -d $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)
+	cp -r --parents $(MODULE_SRC) COPYING \
+		$(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)
+	sed 's/@VERSION@/$(VERSION)/' kernel/dkms.conf.in \
+		> $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)/dkms.conf
+
+install-user: user
+	$(INSTALL) -D -m 755 $(B)/kmscrypt $(DESTDIR)$(sbindir)/kmscrypt
+	$(INSTALL) -D -m 755 $(B)/kmscrypt-upcall \
+		$(DESTDIR)$(sbindir)/kmscrypt-upcall
+	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/request-key.d
+	sed 's,/usr/sbin,$(sbindir),' user/upcall/request-key.d/kmscrypt.conf \
+		> $(DESTDIR)$(sysconfdir)/request-key.d/kmscrypt.conf
+	for page in man/*.8; do $(INSTALL) -D -m 644 $$page \
+		$(DESTDIR)$(mandir)/man8/$${page##*/} || exit 1; done
+	$(INSTALL) -D -m 644 completion/kmscrypt.bash \
+		$(DESTDIR)$(bashcompdir)/kmscrypt
+	$(INSTALL) -D -m 644 completion/kmscrypt.zsh \
+		$(DESTDIR)$(zshcompdir)/_kmscrypt
+	$(INSTALL) -D -m 644 completion/kmscrypt.fish \
+		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+
+# Configuration, credentials and registry are the administrator's: they stay.
+uninstall:
+	rm -f $(DESTDIR)$(sbindir)/kmscrypt $(DESTDIR)$(sbindir)/kmscrypt-upcall
+	rm -f $(DESTDIR)$(sysconfdir)/request-key.d/kmscrypt.conf
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard man/*.8)))
+	rm -f $(DESTDIR)$(bashcompdir)/kmscrypt \
+		$(DESTDIR)$(zshcompdir)/_kmscrypt \
+		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	rm -f $(DESTDIR)/lib/modules/*/extra/kmscrypt.ko*
+	rm -rf $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)
+
+check:
+	@KERNELS="$(KERNELS)" tests/check.sh
+
+style:
+	@tests/check.sh style
+
+unit-check:
+	@tests/check.sh unit
+
+demo:
+	@tests/demo/demo.sh
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all module module-native module-vm user clean
+.PHONY: all module install install-module install-user dkms-install \
+	uninstall check style unit-check demo clean

@@ -1,0 +1,67 @@
+#!/bin/bash
+# Everything that proves the project, in rings (see tests/README.md):
+#
+#   tests/check.sh [RING...]     style unit servers cli vm; default: all
+#   KERNELS="6.1 6.12 7.2"       kernels of the vm ring, default 6.1
+#
+# The last line is "N passed, N failed, N skipped".
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C.UTF-8
+# shellcheck source=tests/suite.sh
+. tests/suite.sh
+
+ring_style() {
+	suite_run style 900 tests/style/style.sh
+}
+
+ring_unit() {
+	local bin
+	export CMOCKA_MESSAGE_OUTPUT=TAP
+	export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+	for bin in build/unit/test-*; do
+		[[ -x $bin ]] && suite_run "unit/${bin##*/}" 300 "$bin"
+	done
+}
+
+ring_scripts() {
+	local ring=$1 script
+	shift
+	for script in "$@"; do
+		suite_run "$ring/$(basename "${script%.*}")" 900 "$script"
+	done
+}
+
+ring_servers() {
+	ring_scripts servers tests/servers/*-selftest.* \
+		tests/servers/vault-hvac-test.py
+}
+
+ring_cli() {
+	ring_scripts cli tests/kms/t-*.sh tests/cli/t-*.sh
+}
+
+ring_vm() {
+	local kernel script
+	for kernel in ${KERNELS:-6.1}; do
+		for script in tests/vm/guest/t-*.sh; do
+			suite_run "vm-$kernel/$(basename "${script%.sh}")" \
+				1800 tests/vm/guest.sh "$kernel" "$script"
+		done
+	done
+}
+
+tests/install-packages.sh || exit 1
+rm -rf "$suite_dir"
+mkdir -p "$suite_dir"
+if ! make -s user unit module WERROR=-Werror >"$suite_dir/build.log" 2>&1; then
+	tail -n 40 "$suite_dir/build.log"
+	echo "the build failed"
+	echo "0 passed, 1 failed, 0 skipped"
+	exit 1
+fi
+(($#)) || set -- style unit servers cli vm
+for ring in "$@"; do
+	"ring_$ring"
+done
+suite_summary

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Run one guest test in a virtual machine of its own.
+#
+# usage: guest.sh KERNEL SCRIPT [ARGUMENT...]
+#
+# The script says what machine it needs in lines "# vm: OPTION...", with the
+# options of run.sh; "--disk SIZE" makes an empty disk of that size. In the
+# guest the programs are installed as `make install` does it, and
+# KMSC_MODULE names the module for the kernel that runs.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+kernel=$1
+script=$(realpath -e -- "$2")
+shift 2
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/kmscrypt-guest.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+options=()
+disks=0
+while read -r -a words; do
+	size=false
+	for word in "${words[@]}"; do
+		if $size; then
+			disks=$((disks + 1))
+			truncate -s "$word" "$work/$disks.img"
+			word=$work/$disks.img
+		fi
+		options+=("$word")
+		case $word in
+		--disk | --nvme) size=true ;;
+		*) size=false ;;
+		esac
+	done
+done < <(sed -n 's/^# vm: //p' "$script")
+
+"$here/build-module.sh" "$kernel" >"$work/module.log" 2>&1 || {
+	cat "$work/module.log"
+	exit 1
+}
+make -s -C "$checkout" install-user DESTDIR="$work/root" >&2
+
+"$here/run.sh" --kernel "$kernel" "${options[@]}" \
+	--env "KMSC_ROOT=$work/root" \
+	--env "KMSC_MODULE=$checkout/build/module/$kernel/kmscrypt.ko" \
+	-- "$here/guest/setup.sh" "$script" "$@"
