@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Mapped volumes, through libdevmapper, and the table line of the contract
+ * (include/uapi/kmscrypt.h). No key ever passes here.
+ *
+ * libdevmapper's messages are never printed: the last one goes into op. The
+ * errno of the kernel's ioctl is passed on unchanged: for a table that was
+ * refused it is the reason that the helper rejected the key with.
+ *
+ * udev: waits for the cookie when udev runs; without it (no control socket,
+ * or DM_DISABLE_UDEV set) libdevmapper makes the nodes.
+ */
+#ifndef _VOLUME_MAPPING_H
+#define _VOLUME_MAPPING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <uapi/kmscrypt.h>
+
+#include "volume/header.h"
+
+struct op;
+
+#define MAPPING_NAME_MAX 128	/* DM_NAME_LEN, with the NUL */
+#define MAPPING_UUID_MAX 129	/* DM_UUID_LEN */
+#define MAPPING_DEVICE_MAX 1024
+#define MAPPING_PARAMS_MAX 2048
+
+/* One line of a table. */
+struct mapping_table {
+	uint64_t start;				/* 512-byte sectors */
+	uint64_t len;				/* 512-byte sectors */
+	char cipher[KMSC_CIPHER_MAX];
+	uint32_t key_bytes;
+	char uuid[KMSC_UUID_STR_LEN + 1];
+	uint64_t iv_offset;			/* 512-byte sectors */
+	char device[MAPPING_DEVICE_MAX];	/* path or major:minor */
+	uint64_t offset;			/* 512-byte sectors */
+	uint32_t sector_size;			/* bytes */
+	uint32_t flags;				/* KMSC_DESC_* */
+	bool allow_discards;
+	char options[256];			/* further ones, spaces between */
+};
+
+struct mapping {
+	char name[MAPPING_NAME_MAX];
+	char dm_uuid[MAPPING_UUID_MAX];
+	char uuid[KMSC_UUID_STR_LEN + 1];	/* of the volume */
+	uint32_t major, minor;
+	int32_t open_count;
+	bool suspended, read_only;
+	bool live;				/* has a table */
+};
+
+/**
+ * mapping_fill() - the table that opens the volume of @h
+ * @device:	path of the data device (no blanks)
+ * @key_bytes, @flags:	of the binding
+ * @len:	luks_data_sectors()
+ * Return: 0, -EINVAL (path does not fit or holds blanks).
+ */
+int mapping_fill(struct op *op, const struct header *h, const char *device,
+		 uint32_t key_bytes, uint32_t flags, uint64_t len,
+		 struct mapping_table *ret);
+
+/** mapping_params() - all after the target's name; the caller frees it. */
+int mapping_params(const struct mapping_table *t, char **ret);
+
+/** mapping_line() - "<start> <len> kmscrypt <params>"; the caller frees it. */
+int mapping_line(const struct mapping_table *t, char **ret);
+
+/** mapping_name_ok() - may a mapping have this name? */
+bool mapping_name_ok(const char *name);
+
+/** mapping_dm_uuid() - "KMSCRYPT-<uuid>-<name>". 0, -EINVAL when too long. */
+int mapping_dm_uuid(const char *uuid, const char *name,
+		    char ret[MAPPING_UUID_MAX]);
+
+/**
+ * mapping_create() - create /dev/mapper/@name, which fetches the key
+ *
+ * Nothing is left behind on failure. Return: 0; -EEXIST: name or volume is in
+ * use; -ENOTSUP: the kernel has no kmscrypt target (module not loaded);
+ * -errno of the target's constructor, e.g. -EKEYREVOKED.
+ */
+int mapping_create(struct op *op, const char *name,
+		   const struct mapping_table *t, bool read_only);
+
+/**
+ * mapping_remove() - take it away; only ever one of ours
+ * @deferred:	when in use, remove it at the last close instead of failing
+ * Return: 0, -ENXIO: no such mapping or not ours, -EBUSY, -errno.
+ */
+int mapping_remove(struct op *op, const char *name, bool deferred);
+
+/** mapping_info() - look at @name. 0; -ENXIO: no such one or not ours. */
+int mapping_info(struct op *op, const char *name, struct mapping *ret);
+
+/** mapping_list() - all of ours, sorted by name; the caller frees *@ret. */
+int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n);
+
+/**
+ * mapping_status() - the target's status text
+ * mapping_table_text() - its table, as loaded, after the target's name
+ * The caller frees *@ret. Return: 0, -ENXIO, -errno.
+ */
+int mapping_status(struct op *op, const char *name, char **ret);
+int mapping_table_text(struct op *op, const char *name, char **ret);
+
+/**
+ * mapping_message() - send a message to the target, e.g. "lock"
+ * @ret:	the answer (caller frees) or NULL when there is none; may be NULL
+ */
+int mapping_message(struct op *op, const char *name, const char *message,
+		    char **ret);
+
+#endif
