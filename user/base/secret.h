@@ -13,8 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Longest secret: a Vault token of 64 KiB with its header line. */
-#define SECRET_MAX (96 * 1024)
+/*
+ * Longest secret: an HTTP answer, which may hold keys or tokens anywhere. With
+ * its final NUL it fills a power of two, which the secure heap deals in.
+ */
+#define SECRET_MAX (1024 * 1024 - 1)
 
 struct secret {
 	uint8_t *data;	/* NULL when empty; data[len] is always a NUL */
@@ -42,6 +45,14 @@ int secret_copy(struct secret *s, const void *data, size_t len);
 
 /** secret_move() - @dst (freed first) takes over @src, which is then empty. */
 void secret_move(struct secret *dst, struct secret *src);
+
+/**
+ * secret_append() - add bytes at the end, moving to a larger block as needed
+ * (the smaller one is wiped). Return: 0, -EMSGSIZE over SECRET_MAX, -ENOMEM.
+ * @capacity: the caller's count of bytes allocated, 0 at first
+ */
+int secret_append(struct secret *s, size_t *capacity, const void *data,
+		  size_t len);
 
 /** secret_truncate() - wipe what lies past @len (<= s->len), set the length. */
 void secret_truncate(struct secret *s, size_t len);
