@@ -58,7 +58,7 @@ sources() {
 
 # fingerprint: changes whenever the module must be built again
 fingerprint() {
-	echo "$release" "$@"
+	echo "$release" "${settings[@]}" "$@"
 	(cd "$source" && sources | xargs -r -d '\n' sha256sum)
 }
 
@@ -76,10 +76,13 @@ copy_sources() {
 		while read -r file; do rm "$out/$file"; done
 }
 
+# Type information for BPF needs pahole and is of no use here.
+settings=(W=1 CONFIG_DEBUG_INFO_BTF_MODULES=)
+
 # An empty M= would make kbuild overwrite its own Makefile: M is absolute and
 # never empty here.
 make_host() {
-	make -C "$kdir" M="$out" W=1 "$@" modules
+	make -C "$kdir" M="$out" "$@" modules
 }
 
 # In a mount namespace of its own, so that nothing stays mounted, however
@@ -94,7 +97,7 @@ make_tree() {
 		mount --rbind /dev "$tree/dev"
 		exec chroot "$tree" /usr/bin/env -i \
 			PATH=/usr/sbin:/usr/bin LC_ALL=C \
-			make -C "$kdir" M=/build W=1 "$@" modules
+			make -C "$kdir" M=/build "$@" modules
 	' bash "$tree" "$out" "$kdir" "$@"
 }
 
@@ -118,7 +121,7 @@ rm -f "$out/.fingerprint"
 copy_sources
 make=make_host
 [ -z "$tree" ] || make=make_tree
-if ! "$make" -j"$(nproc)" "$@" >"$out/make.log" 2>&1; then
+if ! "$make" -j"$(nproc)" "${settings[@]}" "$@" >"$out/make.log" 2>&1; then
 	cat "$out/make.log" >&2
 	echo "build-module: cannot build for $name ($release)" >&2
 	exit 1

@@ -86,8 +86,10 @@ kernel_fetch() {
 	fetch_packages "$dir"
 	[ -e "$dir/lib" ] || ln -s usr/lib "$dir/lib"
 
-	vmlinuz=$(cd "$dir" && ls boot/vmlinuz-*)
-	release=${vmlinuz#boot/vmlinuz-}
+	release=$(basename "$dir"/lib/modules/*)
+	vmlinuz=boot/vmlinuz-$release
+	# newer packages keep it with the modules
+	[ -e "$dir/$vmlinuz" ] || vmlinuz=lib/modules/$release/vmlinuz
 	depmod -b "$dir" "$release"
 	if [ "$where" = tree ]; then
 		fetch_tree "$dir"
