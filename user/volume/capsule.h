@@ -30,6 +30,7 @@
 #ifndef _VOLUME_CAPSULE_H
 #define _VOLUME_CAPSULE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -76,7 +76,7 @@ int luks_format(struct op *op, const struct luks_place *place,
  * @uuid:	the header must still have this UUID
  * @b:		b->token is set to the new token's number
  *
- * Return: 0; -ESTALE: another UUID is there now; -EOVERFLOW: no room for
+ * Return: 0; -EKEYREJECTED: another UUID is there now; -ENOSPC: no room for
  * another binding; -EAGAIN: other writers won LUKS_TRIES times; -errno.
  */
 int luks_add(struct op *op, const struct luks_place *place, const char *uuid,
@@ -86,7 +86,8 @@ int luks_add(struct op *op, const struct luks_place *place, const char *uuid,
  * luks_replace() - put @b in the place of the token that @old was read from
  *
  * Compare-and-swap: the token must still be what @old->json says, or nothing
- * is written. Return: as luks_add(); -ESTALE also when the token changed.
+ * is written. Return: as luks_add(); -EAGAIN also when the token changed:
+ * read the header again.
  */
 int luks_replace(struct op *op, const struct luks_place *place,
 		 const char *uuid, const struct binding *old,

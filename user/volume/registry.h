@@ -89,7 +89,7 @@ int registry_check(struct op *op, const struct registry_volume *v,
  * registry_pin() - record that @c with @generation of @entry is what is there
  *
  * Only raises the epoch of a known generation unless @reset (--accept-header).
- * Return: 0, -EOVERFLOW (too many generations), -ENOMEM.
+ * Return: 0, -ENOSPC (too many generations), -ENOMEM.
  */
 int registry_pin(struct registry_volume *v, const char *generation,
 		 const char *entry, const struct capsule *c, bool reset);
