@@ -45,23 +45,6 @@ char *file_path(enum place place, const char *a, const char *b, const char *c)
 	return len < 0 ? NULL : path;
 }
 
-int file_mkdirs(const char *path)
-{
-	_cleanup_free_ char *copy = strdup(path);
-	char *slash;
-
-	if (!copy)
-		return -ENOMEM;
-	for (slash = strchr(copy + 1, '/'); slash;
-	     slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-			return -errno;
-		*slash = '/';
-	}
-	return 0;
-}
-
 /* The folder that @path is in, opened, and the name within it. */
 static int open_folder(const char *path, const char **ret_name)
 {
@@ -78,6 +61,40 @@ static int open_folder(const char *path, const char **ret_name)
 		return -ENOMEM;
 	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
+}
+
+static int sync_folder_of(const char *path)
+{
+	_cleanup_close_ int dir = -1;
+	const char *name;
+
+	dir = open_folder(path, &name);
+	if (dir < 0)
+		return dir;
+	return fsync(dir) < 0 ? -errno : 0;
+}
+
+int file_mkdirs(const char *path)
+{
+	_cleanup_free_ char *copy = strdup(path);
+	char *slash;
+
+	if (!copy)
+		return -ENOMEM;
+	for (slash = strchr(copy + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
+		int r = 0;
+
+		*slash = '\0';
+		if (!mkdir(copy, 0700))
+			r = sync_folder_of(copy);
+		else if (errno != EEXIST)
+			r = -errno;
+		if (r < 0)
+			return r;
+		*slash = '/';
+	}
+	return 0;
 }
 
 static int write_all(int fd, const void *data, size_t len)

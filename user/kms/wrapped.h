@@ -58,6 +58,15 @@ const char *wrapped_provider_name(enum kms_provider provider);
 /** wrapped_provider_parse() - the other way. 0, or -EBADMSG when unknown. */
 int wrapped_provider_parse(const char *name, enum kms_provider *ret);
 
+/** wrapped_mode_name() - "gcm", "gcm-appended", "ctr", "cbc"; NULL for none. */
+const char *wrapped_mode_name(enum wrap_mode mode);
+
+/** wrapped_mode_parse() - the other way. 0, or -EBADMSG when unknown. */
+int wrapped_mode_parse(const char *name, enum wrap_mode *ret);
+
+/** wrapped_entry_ok() - has @id the form of a generation's id? */
+int wrapped_entry_ok(const char *id);
+
 /**
  * wrapped_name_ok() - may @name be a key id, mount or namespace?
  *

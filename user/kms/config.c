@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See config.h: entries as files, found by name or by a generation's id. */
+#include "kms/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/op.h"
+#include "kms/config-json.h"
+
+#define ENTRY_FILE_MAX (1024 * 1024)
+#define LOCK_MAX_MS 10000
+
+static const char suffix[] = ".json";
+
+int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1])
+{
+	uint8_t b[16];
+
+	if (RAND_bytes(b, sizeof(b)) != 1)
+		return -EIO;
+	b[6] = (b[6] & 0x0f) | 0x40;
+	b[8] = (b[8] & 0x3f) | 0x80;
+	snprintf(id, WRAPPED_ENTRY_LEN + 1,
+		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
+		 "%02x%02x%02x%02x%02x%02x",
+		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
+		 b[10], b[11], b[12], b[13], b[14], b[15]);
+	return 0;
+}
+
+void generation_free(struct generation *g)
+{
+	secret_free(&g->token);
+	secret_free(&g->password);
+	secret_free(&g->client_key);
+	secret_free(&g->local_key);
+	free(g->client_cert);
+	free(g->ca_cert);
+	g->client_cert = NULL;
+	g->ca_cert = NULL;
+}
+
+void entry_free(struct entry *e)
+{
+	size_t i;
+
+	for (i = 0; i < e->ngenerations; i++)
+		generation_free(&e->generations[i]);
+	free(e->generations);
+	e->generations = NULL;
+	e->ngenerations = 0;
+}
+
+bool config_name_ok(const char *name)
+{
+	/* no leading dot: those are temporary files, and "." and ".." */
+	return name[0] != '.' && strlen(name) < CONFIG_ENTRY_NAME_MAX &&
+	       wrapped_name_ok(name, 0);
+}
+
+static char *entry_path(const char *name)
+{
+	char file[CONFIG_ENTRY_NAME_MAX + sizeof(suffix)];
+
+	snprintf(file, sizeof(file), "%s%s", name, suffix);
+	return file_path(PLACE_CONFIG, "entries", file, NULL);
+}
+
+int config_load(struct op *op, const char *name, struct entry *ret)
+{
+	_cleanup_json_ struct json_object *obj = NULL;
+	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	if (!config_name_ok(name))
+		return op_fail(op, -EINVAL, "'%s' is no name for a KMS entry",
+			       name);
+	path = entry_path(name);
+	if (!path)
+		return -ENOMEM;
+	r = json_read_file(path, ENTRY_FILE_MAX, &obj);
+	if (r == -ENOENT)
+		return op_fail(op, -ENODATA,
+			       "there is no KMS entry '%s' on this host", name);
+	if (!r)
+		r = entry_from_json(obj, &e);
+	if (!r && strcmp(e.name, name) != 0)
+		r = -EBADMSG;
+	if (r == -EPROTO || r == -EBADMSG || r == -EFBIG)
+		return op_fail(op, -EBADMSG, "%s is damaged", path);
+	if (r < 0)
+		return op_fail(op, r, "cannot read %s: %s", path, strerror(-r));
+	*ret = e;
+	e = (struct entry){ .ngenerations = 0 };
+	return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static void free_names(char **names, size_t n)
+{
+	while (n)
+		free(names[--n]);
+	free(names);
+}
+
+/* "<entry name>.json", or NULL for any other file and when out of memory */
+static char *name_of(const char *file)
+{
+	size_t len = strlen(file);
+	char *name;
+
+	if (len < sizeof(suffix) || strcmp(file + len - 5, suffix) != 0)
+		return NULL;
+	name = strndup(file, len - 5);
+	if (name && !config_name_ok(name)) {
+		free(name);
+		name = NULL;
+	}
+	return name;
+}
+
+static int list_folder(DIR *dir, char ***ret_names, size_t *ret_n)
+{
+	struct dirent *d;
+	char **names = NULL;
+	size_t n = 0;
+
+	while ((d = readdir(dir))) {
+		char *name = name_of(d->d_name);
+		char **more;
+
+		if (!name)
+			continue;
+		more = reallocarray(names, n + 1, sizeof(*names));
+		if (!more) {
+			free(name);
+			free_names(names, n);
+			return -ENOMEM;
+		}
+		names = more;
+		names[n++] = name;
+	}
+	if (n)
+		qsort(names, n, sizeof(*names), by_name);
+	*ret_names = names;
+	*ret_n = n;
+	return 0;
+}
+
+int config_list(struct op *op, char ***ret_names, size_t *ret_n)
+{
+	_cleanup_free_ char *path = NULL;
+	DIR *dir;
+	int r;
+
+	path = file_path(PLACE_CONFIG, "entries", NULL, NULL);
+	if (!path)
+		return -ENOMEM;
+	dir = opendir(path);
+	if (!dir && errno == ENOENT) {
+		*ret_names = NULL;
+		*ret_n = 0;
+		return 0;
+	}
+	if (!dir) {
+		r = -errno;
+		return op_fail(op, r, "cannot read %s: %s", path, strerror(-r));
+	}
+	r = list_folder(dir, ret_names, ret_n);
+	closedir(dir);
+	return r;
+}
+
+int config_save(struct op *op, const struct entry *e)
+{
+	_cleanup_entry_ struct entry again = { .ngenerations = 0 };
+	_cleanup_json_ struct json_object *obj = NULL;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	r = entry_to_json(e, &obj);
+	if (r < 0)
+		return r;
+	/* nothing is written that could not be read again */
+	r = entry_from_json(obj, &again);
+	if (r < 0)
+		return op_fail(op, r == -ENOMEM ? r : -EINVAL,
+			       "the KMS entry '%s' is not valid", e->name);
+	path = entry_path(e->name);
+	if (!path)
+		return -ENOMEM;
+	r = file_mkdirs(path);
+	r = r ?: json_write_file(path, obj);
+	if (r < 0)
+		return op_fail(op, r, "cannot write %s: %s", path,
+			       strerror(-r));
+	return 0;
+}
+
+int config_remove(struct op *op, const struct entry *e)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t i;
+	int r;
+
+	if (!config_name_ok(e->name))
+		return -EINVAL;
+	path = entry_path(e->name);
+	if (!path)
+		return -ENOMEM;
+	/* the entry first: it must not point to what is gone */
+	r = file_remove(path);
+	if (r < 0)
+		return op_fail(op, r, "cannot remove %s: %s", path,
+			       strerror(-r));
+	for (i = 0; i < e->ngenerations; i++) {
+		int s = config_drop_credentials(op, e->generations[i].id);
+
+		r = r ?: s;
+	}
+	return r;
+}
+
+/* Takes the generation out of the entry, which keeps an empty place. */
+static int take(struct op *op, struct entry *e, size_t i,
+		struct generation *ret)
+{
+	_cleanup_generation_ struct generation g = e->generations[i];
+	int r;
+
+	memset(&e->generations[i], 0, sizeof(e->generations[i]));
+	r = config_load_credentials(op, &g);
+	if (r < 0)
+		return r;
+	*ret = g;
+	memset(&g, 0, sizeof(g));
+	return 0;
+}
+
+static int find_in(struct op *op, const char *name, const char *id,
+		   struct generation *ret)
+{
+	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
+	size_t i;
+	int r;
+
+	r = config_load(op, name, &e);
+	if (r < 0)
+		return r;
+	for (i = 0; i < e.ngenerations; i++)
+		if (strcmp(e.generations[i].id, id) == 0)
+			return take(op, &e, i, ret);
+	return -ENODATA;
+}
+
+int config_find(struct op *op, const char *id, struct generation *ret,
+		char ret_name[CONFIG_ENTRY_NAME_MAX])
+{
+	char **names;
+	size_t i, n;
+	int r, worst = -ENODATA;
+
+	if (!wrapped_entry_ok(id))
+		return -EBADMSG;
+	r = config_list(op, &names, &n);
+	if (r < 0)
+		return r;
+	for (i = 0; i < n; i++) {
+		r = find_in(op, names[i], id, ret);
+		if (!r)
+			break;
+		/* a damaged entry hides none but its own generations */
+		if (r != -ENODATA)
+			worst = r;
+	}
+	if (i < n) {
+		if (ret_name)
+			snprintf(ret_name, CONFIG_ENTRY_NAME_MAX, "%s",
+				 names[i]);
+		op_clear(op);
+	} else if (worst == -ENODATA) {
+		op_fail(op, worst,
+			"no KMS entry on this host has the generation %s", id);
+	}
+	free_names(names, n);
+	return i < n ? 0 : worst;
+}
+
+int config_current(struct op *op, const char *name, struct generation *ret)
+{
+	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
+	size_t i;
+	int r;
+
+	r = config_load(op, name, &e);
+	if (r < 0)
+		return r;
+	for (i = 0; i < e.ngenerations; i++)
+		if (e.generations[i].state == GENERATION_CURRENT)
+			return take(op, &e, i, ret);
+	return op_fail(op, -ENODATA,
+		       "the KMS entry '%s' only unwraps: it has no current "
+		       "generation",
+		       name);
+}
+
+int config_lock(struct op *op, int *ret_fd)
+{
+	_cleanup_free_ char *path = NULL;
+	int64_t left;
+	int fd, r;
+
+	path = file_path(PLACE_RUN, "config.lock", NULL, NULL);
+	if (!path)
+		return -ENOMEM;
+	left = op_left_ms(op, LOCK_MAX_MS);
+	if (left < 0)
+		return (int)left;
+	r = file_mkdirs(path);
+	fd = r < 0 ? r : file_lock(path, (int)left);
+	if (fd == -EBUSY)
+		return op_fail(op, fd,
+			       "another kmscrypt is changing the KMS entries");
+	if (fd < 0)
+		return op_fail(op, fd, "cannot lock %s: %s", path,
+			       strerror(-fd));
+	*ret_fd = fd;
+	return 0;
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The secrets of a generation, each in a file of its own; see config.h. */
+#include "kms/config.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/op.h"
+#include "kms/config-json.h"
+
+#define PEM_MAX (256 * 1024)
+#define TOKEN_MAX (64 * 1024)
+#define LOCAL_KEY_MAX 64
+
+static const struct {
+	const char *file;
+	size_t where;
+	size_t max;
+	bool text;
+} secrets[] = {
+	{ "token", offsetof(struct generation, token), TOKEN_MAX, true },
+	{ "password", offsetof(struct generation, password), TOKEN_MAX, true },
+	{ "client-key.pem", offsetof(struct generation, client_key), PEM_MAX,
+	  false },
+	{ "local.key", offsetof(struct generation, local_key), LOCAL_KEY_MAX,
+	  false },
+};
+
+/* Public, but kept beside the secrets that they go with */
+static const struct {
+	const char *file;
+	size_t where;
+} certs[] = {
+	{ "client-cert.pem", offsetof(struct generation, client_cert) },
+	{ "ca.pem", offsetof(struct generation, ca_cert) },
+};
+
+#define NSECRETS (sizeof(secrets) / sizeof(secrets[0]))
+#define NCERTS (sizeof(certs) / sizeof(certs[0]))
+
+static struct secret *secret_at(const struct generation *g, size_t i)
+{
+	return (struct secret *)((char *)g + secrets[i].where);
+}
+
+static char **cert_at(const struct generation *g, size_t i)
+{
+	return (char **)((char *)g + certs[i].where);
+}
+
+static char *credential_path(const char *id, const char *file)
+{
+	return file_path(PLACE_CONFIG, "credentials", id, file);
+}
+
+static int failed(struct op *op, int err, const char *verb, const char *path)
+{
+	if (err == -EFBIG || err == -EMSGSIZE)
+		return op_fail(op, -EBADMSG, "%s is too large", path);
+	return op_fail(op, err, "cannot %s %s: %s", verb, path, strerror(-err));
+}
+
+static int load_one(struct op *op, struct generation *g, size_t i)
+{
+	bool cert = i >= NSECRETS;
+	size_t k = cert ? i - NSECRETS : i, len;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	path = credential_path(g->id, cert ? certs[k].file : secrets[k].file);
+	if (!path)
+		return -ENOMEM;
+	if (cert)
+		r = file_read(path, PEM_MAX, cert_at(g, k), &len);
+	else
+		r = secret_read_file(secret_at(g, k), path, secrets[k].max,
+				     secrets[k].text);
+	if (r < 0 && r != -ENOENT)
+		return failed(op, r, "read", path);
+	return 0;
+}
+
+int config_load_credentials(struct op *op, struct generation *g)
+{
+	size_t i;
+	int r;
+
+	for (i = 0; i < NSECRETS + NCERTS; i++) {
+		r = load_one(op, g, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int save_one(struct op *op, const struct generation *g, size_t i)
+{
+	bool cert = i >= NSECRETS;
+	size_t k = cert ? i - NSECRETS : i;
+	_cleanup_free_ char *path = NULL;
+	int r;
+
+	path = credential_path(g->id, cert ? certs[k].file : secrets[k].file);
+	if (!path)
+		return -ENOMEM;
+	if (cert && *cert_at(g, k))
+		r = file_write(path, *cert_at(g, k), strlen(*cert_at(g, k)));
+	else if (!cert && secret_at(g, k)->len)
+		r = secret_write_file(secret_at(g, k), path);
+	else
+		r = file_remove(path);
+	return r < 0 ? failed(op, r, "write", path) : 0;
+}
+
+int config_save_credentials(struct op *op, const struct generation *g)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t i;
+	int r;
+
+	if (!wrapped_entry_ok(g->id))
+		return -EINVAL;
+	path = credential_path(g->id, "token");
+	if (!path)
+		return -ENOMEM;
+	r = file_mkdirs(path);
+	if (r < 0)
+		return failed(op, r, "make the folder of", path);
+	for (i = 0; i < NSECRETS + NCERTS; i++) {
+		r = save_one(op, g, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* All that is in the folder, so that what a power cut left goes as well */
+static int empty_folder(DIR *dir)
+{
+	struct dirent *d;
+	int r = 0;
+
+	while ((d = readdir(dir))) {
+		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
+			continue;
+		if (unlinkat(dirfd(dir), d->d_name, 0) < 0 && errno != ENOENT)
+			r = -errno;
+	}
+	return r;
+}
+
+int config_drop_credentials(struct op *op, const char *id)
+{
+	_cleanup_free_ char *path = NULL;
+	DIR *dir;
+	int r;
+
+	if (!wrapped_entry_ok(id))
+		return -EINVAL;
+	path = credential_path(id, NULL);
+	if (!path)
+		return -ENOMEM;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : failed(op, -errno, "open", path);
+	r = empty_folder(dir);
+	closedir(dir);
+	if (!r && rmdir(path) < 0 && errno != ENOENT)
+		r = -errno;
+	return r < 0 ? failed(op, r, "remove", path) : 0;
+}

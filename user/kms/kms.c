@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See kms.h: what holds for every provider, and the way to each. */
+#include "kms/kms.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <uapi/kmscrypt.h>
+
+#include "base/op.h"
+#include "kms/config.h"
+
+static const struct kms_ops *const all_ops[KMS_PROVIDERS] = {
+	[KMS_LOCAL] = &kms_local_ops,
+	[KMS_VAULT] = &kms_vault_ops,
+	[KMS_KMIP] = &kms_kmip_ops,
+};
+
+int kms_open(struct op *op, const struct generation *g, struct kms **ret)
+{
+	const struct kms_ops *ops;
+	struct kms *kms = NULL;
+	int r;
+
+	if (g->provider >= KMS_PROVIDERS)
+		return -EINVAL;
+	ops = all_ops[g->provider];
+	r = ops->open(op, g, &kms);
+	if (r < 0)
+		return r;
+	kms->ops = ops;
+	kms->generation = g;
+	*ret = kms;
+	return 0;
+}
+
+void kms_close(struct kms *kms)
+{
+	if (kms)
+		kms->ops->close(kms);
+}
+
+void kms_closep(struct kms **kms)
+{
+	kms_close(*kms);
+	*kms = NULL;
+}
+
+/* What the token says beside the ciphertext is the same for everybody. */
+static void fill_names(const struct generation *g, struct wrapped *w)
+{
+	w->provider = g->provider;
+	memcpy(w->entry, g->id, sizeof(w->entry));
+	memcpy(w->key_id, g->key_id, sizeof(w->key_id));
+	memcpy(w->mount, g->mount, sizeof(w->mount));
+	memcpy(w->ns, g->ns, sizeof(w->ns));
+	/* information only: cut off when it is too long */
+	if (g->naddresses)
+		snprintf(w->address, sizeof(w->address), "%.*s",
+			 (int)sizeof(w->address) - 1, g->addresses[0]);
+}
+
+/*
+ * The header is written by whoever can write the disk. It cannot send us to
+ * another key than the one that root has put into the entry.
+ */
+static bool names_match(const struct generation *g, const struct wrapped *w)
+{
+	return w->provider == g->provider && !strcmp(w->key_id, g->key_id) &&
+	       !strcmp(w->mount, g->mount) && !strcmp(w->ns, g->ns);
+}
+
+int kms_wrap(struct op *op, struct kms *kms, const struct secret *plain,
+	     struct wrapped *ret)
+{
+	struct wrapped w = { .provider = KMS_LOCAL };
+	int r;
+
+	if (!plain->len || plain->len > KMSC_CAPSULE_SIZE)
+		return -EINVAL;
+	fill_names(kms->generation, &w);
+	r = kms->ops->wrap(op, kms, plain, &w);
+	if (r < 0)
+		return r;
+	*ret = w;
+	return 0;
+}
+
+int kms_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
+	       struct secret *ret)
+{
+	int r = -EKEYREJECTED;
+
+	if (names_match(kms->generation, w))
+		r = kms->ops->unwrap(op, kms, w, ret);
+	/* no words of its own: the same as for a capsule that is refused */
+	if (r == -EKEYREJECTED)
+		op_clear(op);
+	return r;
+}
+
+int kms_rewrap(struct op *op, struct kms *kms, const struct wrapped *old,
+	       struct wrapped *ret)
+{
+	struct wrapped w = { .provider = KMS_LOCAL };
+	int r = -EKEYREJECTED;
+
+	if (!kms->ops->rewrap)
+		return -EOPNOTSUPP;
+	fill_names(kms->generation, &w);
+	if (names_match(kms->generation, old))
+		r = kms->ops->rewrap(op, kms, old, &w);
+	if (r == -EKEYREJECTED)
+		op_clear(op);
+	if (r < 0)
+		return r;
+	*ret = w;
+	return 0;
+}
+
+int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
+{
+	if (!kms->ops->newest_version)
+		return -EOPNOTSUPP;
+	return kms->ops->newest_version(op, kms, ret);
+}
+
+/* Our own probe is no secret of anybody's: here words help. */
+static int unwrap_probe(struct op *op, struct kms *kms, const char *how,
+			const struct secret *probe, const struct wrapped *w)
+{
+	_cleanup_secret_ struct secret back = SECRET_EMPTY;
+	int r;
+
+	r = kms_unwrap(op, kms, w, &back);
+	if (r == -EKEYREJECTED)
+		return op_fail(op, r,
+			       "the KMS cannot unwrap what it has just %s",
+			       how);
+	if (r < 0)
+		return r;
+	if (!secret_equal(&back, probe))
+		return op_fail(op, -EPROTO,
+			       "unwrapping what the KMS has just %s gives "
+			       "something else",
+			       how);
+	return 0;
+}
+
+int kms_check(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	_cleanup_secret_ struct secret probe = SECRET_EMPTY;
+	struct kms_health health = { .credential_s = -1 };
+	struct wrapped first, second;
+	int r;
+
+	r = kms->ops->check(op, kms, &health);
+	if (r < 0)
+		return r;
+	r = secret_random(&probe, KMSC_CAPSULE_SIZE);
+	if (r < 0)
+		return r;
+	r = kms_wrap(op, kms, &probe, &first);
+	if (r < 0)
+		return r;
+	r = unwrap_probe(op, kms, "wrapped", &probe, &first);
+	if (r < 0)
+		return r;
+	r = kms_rewrap(op, kms, &first, &second);
+	if (!r)
+		r = unwrap_probe(op, kms, "rewrapped", &probe, &second);
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	*ret = health;
+	return 0;
+}
