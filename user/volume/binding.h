@@ -26,10 +26,10 @@ struct op;
 
 #define BINDING_VERSION 1
 #define BINDING_WHY_MAX 160
-#define BINDING_JSON_MAX (16 * 1024)	/* bytes of a token as text */
+#define BINDING_JSON_MAX (16 * 1024) /* bytes of a token as text */
 
 struct binding {
-	int token;		/* LUKS2 token number, -1: not on disk yet */
+	int token; /* LUKS2 token number, -1: not on disk yet */
 	/*
 	 * 0, or the negative errno of reading it (-EBADMSG) with the words in
 	 * @why; then only @token is valid. One damaged binding must not take
@@ -37,11 +37,11 @@ struct binding {
 	 */
 	int err;
 	char why[BINDING_WHY_MAX];
-	uint32_t key_bytes;	/* length of the volume key */
-	bool iv_large_sectors;	/* KMSC_DESC_IV_LARGE_SECTORS */
+	uint32_t key_bytes; /* length of the volume key */
+	bool iv_large_sectors; /* KMSC_DESC_IV_LARGE_SECTORS */
 	struct wrapped wrapped;
-	struct json_object *unknown;	/* members to keep, or NULL; owned */
-	char *json;		/* as it was read, for luks_replace(); owned */
+	struct json_object *unknown; /* members to keep, or NULL; owned */
+	char *json; /* as it was read, for luks_replace(); owned */
 };
 
 /** binding_free() - free what @b owns; fine on a zeroed one. */

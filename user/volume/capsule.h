@@ -41,7 +41,7 @@
 struct header;
 struct op;
 
-#define CAPSULE_DESC_MAX 1024	/* bytes of a description */
+#define CAPSULE_DESC_MAX 1024 /* bytes of a description */
 #define CAPSULE_HASH_BYTES 32
 #define CAPSULE_VKID_BYTES 32
 /* The one message. */
@@ -50,13 +50,13 @@ struct op;
 
 struct capsule {
 	uint8_t uuid[KMSC_UUID_BYTES];
-	uint8_t desc[CAPSULE_HASH_BYTES];	/* SHA-256(description) */
-	uint32_t policy;			/* KMSC_POLICY_* */
-	uint32_t lease_s;			/* 0: none */
+	uint8_t desc[CAPSULE_HASH_BYTES]; /* SHA-256(description) */
+	uint32_t policy; /* KMSC_POLICY_* */
+	uint32_t lease_s; /* 0: none */
 	uint32_t queue_cap_s;
 	uint64_t epoch;
-	uint64_t created;			/* seconds since 1970 */
-	struct secret key;			/* the volume key */
+	uint64_t created; /* seconds since 1970 */
+	struct secret key; /* the volume key */
 };
 
 /** capsule_free() - wipe and free; fine on a zeroed one. */
@@ -68,8 +68,8 @@ void capsule_free(struct capsule *c);
  * @ret:	CAPSULE_DESC_MAX bytes
  * Return: its length, or -EINVAL when a field is too long.
  */
-int capsule_describe(const struct header *h, uint32_t key_bytes,
-		     uint32_t flags, uint8_t *ret);
+int capsule_describe(const struct header *h, uint32_t key_bytes, uint32_t flags,
+		     uint8_t *ret);
 
 /**
  * capsule_bind() - bind @c to @h: sets uuid and desc (@c->key must be there)
@@ -98,8 +98,7 @@ int capsule_decode(struct op *op, const struct secret *plain,
  * Return: 0, -EKEYREJECTED.
  */
 int capsule_verify(struct op *op, const struct capsule *c,
-		   const struct header *h, uint32_t key_bytes,
-		   uint32_t flags);
+		   const struct header *h, uint32_t key_bytes, uint32_t flags);
 
 /**
  * capsule_vkid() - the volume key's public id, for the registry

@@ -16,20 +16,20 @@
 struct binding;
 struct op;
 
-#define HEADER_NAME_MAX 32	/* types and hashes, with the NUL */
-#define HEADER_LABEL_MAX 48	/* LUKS2's own limit, with the NUL */
-#define HEADER_DIGEST_MAX 64	/* bytes of salt and of digest */
-#define HEADER_JSON_MAX (4 * 1024 * 1024)	/* LUKS2's own limit */
+#define HEADER_NAME_MAX 32 /* types and hashes, with the NUL */
+#define HEADER_LABEL_MAX 48 /* LUKS2's own limit, with the NUL */
+#define HEADER_DIGEST_MAX 64 /* bytes of salt and of digest */
+#define HEADER_JSON_MAX (4 * 1024 * 1024) /* LUKS2's own limit */
 
 /* The data segment; refused unless there is exactly one, of type crypt. */
 struct segment {
 	char type[HEADER_NAME_MAX];
-	char cipher[KMSC_CIPHER_MAX];		/* e.g. aes-xts-plain64 */
-	uint32_t sector_size;			/* bytes */
-	uint64_t iv_tweak;			/* 512-byte sectors */
-	uint64_t offset;			/* bytes */
-	uint64_t size;				/* bytes, 0: dynamic */
-	char integrity[KMSC_INTEGRITY_MAX];	/* "" for none */
+	char cipher[KMSC_CIPHER_MAX]; /* e.g. aes-xts-plain64 */
+	uint32_t sector_size; /* bytes */
+	uint64_t iv_tweak; /* 512-byte sectors */
+	uint64_t offset; /* bytes */
+	uint64_t size; /* bytes, 0: dynamic */
+	char integrity[KMSC_INTEGRITY_MAX]; /* "" for none */
 };
 
 /* The digest of that segment, as stored (never computed here). */
@@ -44,15 +44,15 @@ struct digest {
 };
 
 struct header {
-	char uuid[KMSC_UUID_STR_LEN + 1];	/* lower case */
+	char uuid[KMSC_UUID_STR_LEN + 1]; /* lower case */
 	uint8_t uuid_bytes[KMSC_UUID_BYTES];
-	char label[HEADER_LABEL_MAX];		/* untrusted bytes */
-	char subsystem[HEADER_LABEL_MAX];	/* untrusted bytes */
+	char label[HEADER_LABEL_MAX]; /* untrusted bytes */
+	char subsystem[HEADER_LABEL_MAX]; /* untrusted bytes */
 	struct segment segment;
 	struct digest digest;
-	unsigned int keyslots;			/* passphrase keyslots in use */
-	size_t nbindings;			/* also the damaged ones */
-	struct binding *bindings;		/* by token number; owned */
+	unsigned int keyslots; /* passphrase keyslots in use */
+	size_t nbindings; /* also the damaged ones */
+	struct binding *bindings; /* by token number; owned */
 };
 
 /** header_free() - free what @h owns; fine on a zeroed one. */

@@ -33,8 +33,8 @@ struct op;
 
 /* Where a volume is. */
 struct luks_place {
-	const char *device;	/* block device or image file */
-	const char *header;	/* detached header file or device, or NULL */
+	const char *device; /* block device or image file */
+	const char *header; /* detached header file or device, or NULL */
 };
 
 /**
@@ -49,11 +49,11 @@ int luks_read(struct op *op, const struct luks_place *place,
 	      struct header *ret);
 
 struct luks_format {
-	const char *cipher;	/* NULL: LUKS_CIPHER_DEFAULT */
-	uint32_t sector_size;	/* bytes; 0: 4096 where the device fits it */
-	uint64_t offset;	/* data offset in bytes, 0: library's default */
-	const char *label;	/* or NULL */
-	const char *uuid;	/* or NULL: random */
+	const char *cipher; /* NULL: LUKS_CIPHER_DEFAULT */
+	uint32_t sector_size; /* bytes; 0: 4096 where the device fits it */
+	uint64_t offset; /* data offset in bytes, 0: library's default */
+	const char *label; /* or NULL */
+	const char *uuid; /* or NULL: random */
 };
 
 /**
@@ -97,8 +97,8 @@ int luks_replace(struct op *op, const struct luks_place *place,
  * luks_remove() - remove the token that @old was read from
  * Return: as luks_replace(); 0 also when it is gone already.
  */
-int luks_remove(struct op *op, const struct luks_place *place,
-		const char *uuid, const struct binding *old);
+int luks_remove(struct op *op, const struct luks_place *place, const char *uuid,
+		const struct binding *old);
 
 /**
  * luks_verify_key() - is @key the one that the header's digest was made from?

@@ -23,35 +23,35 @@
 
 struct op;
 
-#define MAPPING_NAME_MAX 128	/* DM_NAME_LEN, with the NUL */
-#define MAPPING_UUID_MAX 129	/* DM_UUID_LEN */
+#define MAPPING_NAME_MAX 128 /* DM_NAME_LEN, with the NUL */
+#define MAPPING_UUID_MAX 129 /* DM_UUID_LEN */
 #define MAPPING_DEVICE_MAX 1024
 #define MAPPING_PARAMS_MAX 2048
 
 /* One line of a table. */
 struct mapping_table {
-	uint64_t start;				/* 512-byte sectors */
-	uint64_t len;				/* 512-byte sectors */
+	uint64_t start; /* 512-byte sectors */
+	uint64_t len; /* 512-byte sectors */
 	char cipher[KMSC_CIPHER_MAX];
 	uint32_t key_bytes;
 	char uuid[KMSC_UUID_STR_LEN + 1];
-	uint64_t iv_offset;			/* 512-byte sectors */
-	char device[MAPPING_DEVICE_MAX];	/* path or major:minor */
-	uint64_t offset;			/* 512-byte sectors */
-	uint32_t sector_size;			/* bytes */
-	uint32_t flags;				/* KMSC_DESC_* */
+	uint64_t iv_offset; /* 512-byte sectors */
+	char device[MAPPING_DEVICE_MAX]; /* path or major:minor */
+	uint64_t offset; /* 512-byte sectors */
+	uint32_t sector_size; /* bytes */
+	uint32_t flags; /* KMSC_DESC_* */
 	bool allow_discards;
-	char options[256];			/* further ones, spaces between */
+	char options[256]; /* further ones, spaces between */
 };
 
 struct mapping {
 	char name[MAPPING_NAME_MAX];
 	char dm_uuid[MAPPING_UUID_MAX];
-	char uuid[KMSC_UUID_STR_LEN + 1];	/* of the volume */
+	char uuid[KMSC_UUID_STR_LEN + 1]; /* of the volume */
 	uint32_t major, minor;
 	int32_t open_count;
 	bool suspended, read_only;
-	bool live;				/* has a table */
+	bool live; /* has a table */
 };
 
 /**
@@ -82,7 +82,7 @@ int mapping_dm_uuid(const char *uuid, const char *name,
  * mapping_create() - create /dev/mapper/@name, which fetches the key
  *
  * Nothing is left behind on failure. Return: 0; -EEXIST: name or volume is in
- * use; -ENOTSUP: the kernel has no kmscrypt target (module not loaded);
+ * use; -EOPNOTSUPP: the kernel has no kmscrypt target (module not loaded);
  * -errno of the target's constructor, e.g. -EKEYREVOKED.
  */
 int mapping_create(struct op *op, const char *name,

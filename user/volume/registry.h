@@ -26,14 +26,14 @@
 
 struct op;
 
-#define REGISTRY_PATH_MAX 1024		/* with the NUL */
+#define REGISTRY_PATH_MAX 1024 /* with the NUL */
 #define REGISTRY_LABEL_MAX 48
-#define REGISTRY_BINDINGS_MAX 16	/* pins kept; > KMSC_MAX_BINDINGS */
+#define REGISTRY_BINDINGS_MAX 16 /* pins kept; > KMSC_MAX_BINDINGS */
 
 struct registry_binding {
 	char generation[WRAPPED_ENTRY_LEN + 1];
-	char entry[CONFIG_ENTRY_NAME_MAX];	/* its name when last seen */
-	uint64_t epoch;				/* highest one seen */
+	char entry[CONFIG_ENTRY_NAME_MAX]; /* its name when last seen */
+	uint64_t epoch; /* highest one seen */
 	/* what the capsule of that epoch said */
 	uint32_t policy;
 	uint32_t lease_s;
@@ -44,10 +44,10 @@ struct registry_volume {
 	char uuid[KMSC_UUID_STR_LEN + 1];
 	bool has_vkid;
 	uint8_t vkid[CAPSULE_VKID_BYTES];
-	char device[REGISTRY_PATH_MAX];		/* last known path or "" */
-	char header[REGISTRY_PATH_MAX];		/* detached header or "" */
+	char device[REGISTRY_PATH_MAX]; /* last known path or "" */
+	char header[REGISTRY_PATH_MAX]; /* detached header or "" */
 	char label[REGISTRY_LABEL_MAX];
-	uint64_t updated;			/* seconds since 1970 */
+	uint64_t updated; /* seconds since 1970 */
 	size_t nbindings;
 	struct registry_binding bindings[REGISTRY_BINDINGS_MAX];
 };
@@ -56,8 +56,7 @@ struct registry_volume {
  * registry_load() - read the record of @uuid
  * Return: 0; -ENOENT: not known here; -EBADMSG: damaged file, -errno.
  */
-int registry_load(struct op *op, const char *uuid,
-		  struct registry_volume *ret);
+int registry_load(struct op *op, const char *uuid, struct registry_volume *ret);
 
 /** registry_save() - write it atomically. Return: 0, -errno. */
 int registry_save(struct op *op, const struct registry_volume *v);
@@ -101,7 +100,6 @@ void registry_unpin(struct registry_volume *v, const char *generation);
  * registry_next_epoch() - for the next client-side wrap: above everything
  * that is pinned (@v may be NULL) and above @current
  */
-uint64_t registry_next_epoch(const struct registry_volume *v,
-			     uint64_t current);
+uint64_t registry_next_epoch(const struct registry_volume *v, uint64_t current);
 
 #endif

@@ -30,28 +30,28 @@ struct op;
 struct unlock_request {
 	char cipher[KMSC_CIPHER_MAX];
 	uint32_t key_bytes;
-	uint32_t sector_size;	/* bytes */
-	uint64_t iv_offset;	/* 512-byte sectors */
-	uint64_t offset;	/* 512-byte sectors */
-	uint64_t len;		/* 512-byte sectors */
-	uint32_t flags;		/* KMSC_DESC_* */
+	uint32_t sector_size; /* bytes */
+	uint64_t iv_offset; /* 512-byte sectors */
+	uint64_t offset; /* 512-byte sectors */
+	uint64_t len; /* 512-byte sectors */
+	uint32_t flags; /* KMSC_DESC_* */
 };
 
 enum unlock_flags {
-	UNLOCK_ACCEPT_HEADER = 1 << 0,	/* ignore the registry's pins */
+	UNLOCK_ACCEPT_HEADER = 1 << 0, /* ignore the registry's pins */
 };
 
 struct unlock_candidate {
-	size_t binding;			/* index in header.bindings */
+	size_t binding; /* index in header.bindings */
 	/* 0 or why it cannot be tried: -ENODATA, -EBADMSG */
 	int err;
 	char entry[CONFIG_ENTRY_NAME_MAX];
-	struct generation generation;	/* with its secrets */
+	struct generation generation; /* with its secrets */
 };
 
 struct unlock_plan {
 	struct header header;
-	bool known;			/* @volume is from the registry */
+	bool known; /* @volume is from the registry */
 	struct registry_volume volume;
 	unsigned int flags;
 	size_t n;
@@ -59,9 +59,9 @@ struct unlock_plan {
 };
 
 struct unlocked {
-	struct capsule capsule;		/* with the volume key */
+	struct capsule capsule; /* with the volume key */
 	uint8_t vkid[CAPSULE_VKID_BYTES];
-	size_t binding;			/* index in plan->header.bindings */
+	size_t binding; /* index in plan->header.bindings */
 	char entry[CONFIG_ENTRY_NAME_MAX];
 };
 

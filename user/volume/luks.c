@@ -1,0 +1,446 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See luks.h. */
+#include "volume/luks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include <libcryptsetup.h>
+#include <linux/fs.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/op.h"
+
+#define DIGEST_ITERATIONS 1000 /* the least that LUKS2 takes */
+#define DIGEST_HASH "sha256"
+#define TOKENS_MAX 32
+
+/* One handle. Metadata locking stays on: flock(2) on image files themselves,
+ * lock files in /run/cryptsetup for devices, shared with cryptsetup(8).
+ */
+struct session {
+	struct crypt_device *cd;
+	struct op *op;
+	const char *path; /* of the header, for words */
+	char said[256]; /* the library's last error */
+};
+
+static void listen(int level, const char *msg, void *ptr)
+{
+	struct session *s = ptr;
+	size_t len;
+
+	if (!s || level != CRYPT_LOG_ERROR)
+		return;
+	snprintf(s->said, sizeof(s->said), "%s", msg);
+	len = strcspn(s->said, "\n");
+	s->said[len] = '\0';
+}
+
+static void session_close(struct session *s)
+{
+	/* wipes and unlocks the library's copy of a volume key */
+	crypt_free(s->cd);
+	s->cd = NULL;
+}
+
+#define _cleanup_session_ __attribute__((cleanup(session_close)))
+
+static int fail(struct session *s, int err)
+{
+	if (!s->said[0])
+		return op_fail(s->op, err, "%s: %s", s->path, strerror(-err));
+	return op_fail(s->op, err, "%s: %s", s->path, s->said);
+}
+
+static int check_path(struct op *op, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return op_fail(op, -errno, "%s: %s", path, strerror(errno));
+	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
+		return op_fail(op, -ENODEV,
+			       "%s is neither a block device nor "
+			       "an image file",
+			       path);
+	return 0;
+}
+
+/* A handle without metadata; @s is zeroed. */
+static int session_init(struct session *s, struct op *op,
+			const struct luks_place *place)
+{
+	int r;
+
+	s->op = op;
+	s->path = place->header ?: place->device;
+	r = check_path(op, place->device);
+	if (r == 0 && place->header)
+		r = check_path(op, place->header);
+	if (r < 0)
+		return r;
+	/* no code from outside: a token names its plugin by its type */
+	crypt_token_external_disable();
+	/* for what is said without a handle; the default prints it */
+	crypt_set_log_callback(NULL, listen, NULL);
+	if (place->header)
+		r = crypt_init_data_device(&s->cd, place->header,
+					   place->device);
+	else
+		r = crypt_init(&s->cd, place->device);
+	if (r < 0)
+		return op_fail(op, r, "cannot open %s: %s", s->path,
+			       strerror(-r));
+	crypt_set_log_callback(s->cd, listen, s);
+	return 0;
+}
+
+/* The library says -EINVAL for both: damaged, and no LUKS2 at all. */
+static bool has_magic(const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char buf[6];
+
+	return fd >= 0 && pread(fd, buf, sizeof(buf), 0) == sizeof(buf) &&
+	       !memcmp(buf, "LUKS\xba\xbe", sizeof(buf));
+}
+
+static int session_open(struct session *s, struct op *op,
+			const struct luks_place *place)
+{
+	int r;
+
+	r = session_init(s, op, place);
+	if (r < 0)
+		return r;
+	r = crypt_load(s->cd, CRYPT_LUKS2, NULL);
+	if (r != -EINVAL && r != -ENOENT)
+		return r < 0 ? fail(s, r) : 0;
+	if (has_magic(s->path))
+		return op_fail(op, -EBADMSG,
+			       "%s has no LUKS2 header that can be read: %s",
+			       s->path, s->said);
+	return op_fail(op, -ENODATA, "%s has no LUKS2 header", s->path);
+}
+
+static void copy_text(char *dst, size_t size, const char *src)
+{
+	snprintf(dst, size, "%s", src ?: "");
+}
+
+int luks_read(struct op *op, const struct luks_place *place, struct header *ret)
+{
+	_cleanup_session_ struct session s = { 0 };
+	const char *json;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	r = session_open(&s, op, place);
+	if (r < 0)
+		return r;
+	r = crypt_dump_json(s.cd, &json, 0);
+	if (r < 0)
+		return fail(&s, r);
+	r = header_set_uuid(op, ret, crypt_get_uuid(s.cd));
+	if (r < 0)
+		return r;
+	copy_text(ret->label, sizeof(ret->label), crypt_get_label(s.cd));
+	copy_text(ret->subsystem, sizeof(ret->subsystem),
+		  crypt_get_subsystem(s.cd));
+	return header_parse(op, json, strlen(json), ret);
+}
+
+static int device_bytes(struct op *op, const char *path, uint64_t *ret)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return op_fail(op, -errno, "%s: %s", path, strerror(errno));
+	*ret = (uint64_t)st.st_size;
+	if (S_ISBLK(st.st_mode) && ioctl(fd, BLKGETSIZE64, ret) < 0)
+		return op_fail(op, -errno, "%s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* 4096 only where no end of the device is lost to rounding. */
+static int choose_sector(struct op *op, const struct luks_place *place,
+			 const struct luks_format *f, uint32_t *ret)
+{
+	uint64_t bytes;
+	int r;
+
+	*ret = f->sector_size;
+	if (*ret)
+		return 0;
+	r = device_bytes(op, place->device, &bytes);
+	if (r < 0)
+		return r;
+	*ret = bytes % 4096 || f->offset % 4096 ? 512 : 4096;
+	return 0;
+}
+
+/* "aes-xts-plain64" into "aes" and "xts-plain64", as the library wants it. */
+static int split_cipher(struct op *op, const char *spec,
+			char name[KMSC_CIPHER_MAX], char mode[KMSC_CIPHER_MAX])
+{
+	size_t len = strcspn(spec, "-");
+
+	if (!len || !spec[len] || strlen(spec) >= KMSC_CIPHER_MAX ||
+	    strcasestr(spec, "null"))
+		return op_fail(op, -EINVAL, "'%s' is not a cipher like %s",
+			       spec, LUKS_CIPHER_DEFAULT);
+	memcpy(name, spec, len);
+	name[len] = '\0';
+	strcpy(mode, spec + len + 1); /* fits: shorter than spec */
+	return 0;
+}
+
+static int format(struct session *s, const struct luks_format *f,
+		  uint32_t sector_size, const struct secret *key)
+{
+	static const struct crypt_pbkdf_type pbkdf = {
+		.type = CRYPT_KDF_PBKDF2,
+		.hash = DIGEST_HASH,
+		.iterations = DIGEST_ITERATIONS,
+		.flags = CRYPT_PBKDF_NO_BENCHMARK,
+	};
+	struct crypt_params_luks2 params = {
+		.pbkdf = &pbkdf,
+		.sector_size = sector_size,
+		.label = f->label,
+		.subsystem = LUKS_SUBSYSTEM,
+	};
+	char name[KMSC_CIPHER_MAX], mode[KMSC_CIPHER_MAX];
+	int r;
+
+	r = split_cipher(s->op, f->cipher ?: LUKS_CIPHER_DEFAULT, name, mode);
+	if (r < 0)
+		return r;
+	if (f->offset) {
+		r = crypt_set_data_offset(s->cd, f->offset / 512);
+		if (r < 0)
+			return fail(s, r);
+	}
+	r = crypt_format(s->cd, CRYPT_LUKS2, name, mode, f->uuid,
+			 (const char *)key->data, key->len, &params);
+	return r < 0 ? fail(s, r) : 0;
+}
+
+int luks_format(struct op *op, const struct luks_place *place,
+		const struct luks_format *f, const struct secret *key,
+		struct header *ret)
+{
+	_cleanup_session_ struct session s = { 0 };
+	uint32_t sector_size;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!key->len || key->len > KMSC_KEY_MAX || f->offset % 512)
+		return op_fail(op, -EINVAL, "key length or offset do not fit");
+	if (f->label && strlen(f->label) >= HEADER_LABEL_MAX)
+		return op_fail(op, -EINVAL, "the label is too long (%d bytes)",
+			       HEADER_LABEL_MAX - 1);
+	r = choose_sector(op, place, f, &sector_size);
+	if (r < 0)
+		return r;
+	r = session_init(&s, op, place);
+	if (r < 0)
+		return r;
+	r = format(&s, f, sector_size, key);
+	session_close(&s);
+	return r < 0 ? r : luks_read(op, place, ret);
+}
+
+/* What one try of change() does with a fresh handle. */
+struct change {
+	const struct binding *old; /* token to replace or remove */
+	const char *json; /* token to write, NULL: remove */
+	int token; /* out: its number */
+};
+
+static unsigned int count_bindings(struct crypt_device *cd)
+{
+	const char *type;
+	unsigned int n = 0;
+	int i;
+
+	for (i = 0; i < TOKENS_MAX; i++)
+		if (crypt_token_status(cd, i, &type) > CRYPT_TOKEN_INACTIVE &&
+		    type && !strcmp(type, KMSC_TOKEN_TYPE))
+			n++;
+	return n;
+}
+
+static bool same_json(const char *a, const char *b)
+{
+	_cleanup_json_ struct json_object *left = NULL;
+	_cleanup_json_ struct json_object *right = NULL;
+
+	return json_parse(a, strlen(a), &left) == 0 &&
+	       json_parse(b, strlen(b), &right) == 0 &&
+	       json_object_equal(left, right);
+}
+
+static int change_once(struct session *s, struct change *c)
+{
+	int token = c->old ? c->old->token : CRYPT_ANY_TOKEN;
+	const char *now;
+
+	if (!c->old && count_bindings(s->cd) >= KMSC_MAX_BINDINGS)
+		return op_fail(s->op, -ENOSPC, "%s has %d bindings already",
+			       s->path, KMSC_MAX_BINDINGS);
+	if (c->old && crypt_token_json_get(s->cd, token, &now) < 0) {
+		if (!c->json)
+			return 0;
+		return op_fail(s->op, -EAGAIN,
+			       "%s: the binding to replace is gone", s->path);
+	}
+	if (c->old && (!c->old->json || !same_json(now, c->old->json)))
+		return op_fail(s->op, -EAGAIN,
+			       "%s: somebody else changed the binding",
+			       s->path);
+	c->token = crypt_token_json_set(s->cd, token, c->json);
+	return c->token < 0 ? fail(s, c->token) : 0;
+}
+
+/* Writers that collide must not stay in step. */
+static void back_off(int try)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	ts.tv_nsec = (ts.tv_nsec % 1000 + 1000) * 2000L * (try + 1);
+	ts.tv_sec = 0;
+	nanosleep(&ts, NULL);
+}
+
+static int change(struct op *op, const struct luks_place *place,
+		  const char *uuid, struct change *c)
+{
+	int try, r;
+
+	for (try = 0; try < LUKS_TRIES; try++) {
+		_cleanup_session_ struct session s = { 0 };
+
+		r = session_open(&s, op, place);
+		if (r < 0)
+			return r;
+		if (strcmp(crypt_get_uuid(s.cd) ?: "", uuid))
+			return op_fail(op, -EKEYREJECTED,
+				       "%s is not volume %s any more", s.path,
+				       uuid);
+		r = change_once(&s, c);
+		if (r != -EINVAL)
+			return r;
+		back_off(try);
+	}
+	return -EAGAIN; /* with the library's words of the last try */
+}
+
+static int write_binding(struct op *op, const struct luks_place *place,
+			 const char *uuid, const struct binding *old,
+			 struct binding *b)
+{
+	struct change c = { .old = old };
+	char *json;
+	int r;
+
+	r = binding_to_json(op, b, &json);
+	if (r < 0)
+		return r;
+	c.json = json;
+	r = change(op, place, uuid, &c);
+	if (r < 0) {
+		free(json);
+		return r;
+	}
+	b->token = c.token;
+	free(b->json);
+	b->json = json;
+	return 0;
+}
+
+int luks_add(struct op *op, const struct luks_place *place, const char *uuid,
+	     struct binding *b)
+{
+	return write_binding(op, place, uuid, NULL, b);
+}
+
+int luks_replace(struct op *op, const struct luks_place *place,
+		 const char *uuid, const struct binding *old, struct binding *b)
+{
+	return write_binding(op, place, uuid, old, b);
+}
+
+int luks_remove(struct op *op, const struct luks_place *place, const char *uuid,
+		const struct binding *old)
+{
+	struct change c = { .old = old };
+
+	return change(op, place, uuid, &c);
+}
+
+int luks_verify_key(struct op *op, const struct luks_place *place,
+		    const struct secret *key)
+{
+	_cleanup_session_ struct session s = { 0 };
+	int r;
+
+	r = session_open(&s, op, place);
+	if (r < 0)
+		return r;
+	r = crypt_volume_key_verify(s.cd, (const char *)key->data, key->len);
+	if (r == -EPERM)
+		return op_fail(op, -EKEYREJECTED,
+			       "the key is not the one of %s", s.path);
+	return r < 0 ? fail(&s, r) : 0;
+}
+
+int luks_set_label(struct op *op, const struct luks_place *place,
+		   const char *label)
+{
+	_cleanup_session_ struct session s = { 0 };
+	char subsystem[HEADER_LABEL_MAX];
+	int r;
+
+	r = session_open(&s, op, place);
+	if (r < 0)
+		return r;
+	/* the call frees what the getter points to */
+	copy_text(subsystem, sizeof(subsystem), crypt_get_subsystem(s.cd));
+	r = crypt_set_label(s.cd, label, subsystem);
+	return r < 0 ? fail(&s, r) : 0;
+}
+
+int luks_data_sectors(struct op *op, const struct luks_place *place,
+		      const struct header *h, uint64_t *ret)
+{
+	uint64_t bytes;
+	int r;
+
+	r = device_bytes(op, place->device, &bytes);
+	if (r < 0)
+		return r;
+	bytes = bytes > h->segment.offset ? bytes - h->segment.offset : 0;
+	if (h->segment.size > bytes)
+		return op_fail(op, -ENOSPC,
+			       "%s is smaller than its header says",
+			       place->device);
+	if (h->segment.size)
+		bytes = h->segment.size;
+	bytes -= bytes % h->segment.sector_size;
+	if (!bytes)
+		return op_fail(op, -ENOSPC, "%s has no room for data",
+			       place->device);
+	*ret = bytes / 512;
+	return 0;
+}
