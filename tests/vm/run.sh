@@ -38,6 +38,7 @@ usage() {
 	exit 2
 }
 
+guest_path=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 kernel=6.1
 mem=1G
 smp=2
@@ -104,23 +105,36 @@ say() {
 	! $verbose || echo "run: $*" >&2
 }
 
+# word TEXT...: quoted for a shell
+word() {
+	local text
+
+	for text; do
+		printf " '%s'" "${text//\'/\'\\\'\'}"
+	done
+}
+
 # What the session in the guest reads from /run/vm.
 spec_write() {
-	local spec=$1
+	local spec=$1 variable program
 
 	mkdir "$spec"
 	{
-		echo "release=$release"
-		printf 'modules=%q\n' "$root/lib/modules/$release"
-		printf 'directory=%q\n' "$PWD"
-		echo "net=$net"
-	} >"$spec/config"
-	printf '%s\0' "${command[@]}" >"$spec/command"
-	: >"$spec/environment"
-	[ ${#environment[@]} -eq 0 ] ||
-		printf '%s\0' "${environment[@]}" >"$spec/environment"
-	: >"$spec/shares"
-	[ ${#shares[@]} -eq 0 ] || printf '%s\n' "${shares[@]}" >"$spec/shares"
+		echo "release=$release net=$net path=$guest_path"
+		echo "modules=$(word "$root/lib/modules/$release")"
+		echo "directory=$(word "$PWD")"
+	} | sed 's/= /=/' >"$spec/config"
+	for variable in "${environment[@]}"; do
+		echo "export ${variable%%=*}=$(word "${variable#*=}")"
+	done | sed 's/= /=/' >"$spec/environment"
+	# The guest has our files; its shell would take its own commands first.
+	case ${command[0]} in
+	*/*) ;;
+	*) program=$(PATH=$guest_path type -P "${command[0]}") &&
+		command[0]=$program ;;
+	esac
+	echo "exec$(word "${command[@]}")" >"$spec/command"
+	printf '%s\n' "${shares[@]}" | sed '/^$/d' >"$spec/shares"
 }
 
 needed_modules() {
@@ -152,9 +166,9 @@ machine_arguments() {
 	fi
 
 	arguments='console=ttyS0 panic=-1 log_buf_len=4M'
-	arguments+=' mitigations=off rcupdate.rcu_cpu_stall_timeout=120'
+	arguments+=' mitigations=off cryptomgr.notests rcupdate.rcu_cpu_stall_timeout=120'
 	$allow_splat || arguments+=' oops=panic'
-	qemu+=(-kernel "$vmlinuz" -initrd "$state/initramfs")
+	qemu+=(-kernel "$vmlinux" -initrd "$state/initramfs")
 	qemu+=(-append "$arguments $append")
 }
 
@@ -227,10 +241,23 @@ cleanup() {
 	rm -rf "$state"
 }
 
+# last_words: the console from the kernel's first complaint on, or its end
+last_words() {
+	local first
+
+	first=$(grep -anm 1 -E 'BUG:|Oops|Kernel panic|vm: .*(fail|cannot|no port)' "$console" |
+		cut -d: -f1)
+	if [ -n "$first" ]; then
+		tail -n "+$first" "$console" | head -n 40
+	else
+		tail -n 40 "$console"
+	fi | tr -d '\r' | sed 's/^/  /'
+}
+
 # died STATUS MESSAGE: show the end of the console and leave
 died() {
 	echo "run: $2; the kernel's last messages ($console):" >&2
-	tail -n 40 "$console" 2>/dev/null | tr -d '\r' | sed 's/^/  /' >&2
+	last_words >&2 2>/dev/null || true
 	sed 's/^/  qemu: /' "$state/qemu.log" >&2
 	exit "$1"
 }
@@ -257,7 +284,7 @@ judge() {
 parse "$@"
 record=$("$here/kernel.sh" "$kernel")
 release=$(sed -n 's/^release=//p' <<<"$record")
-vmlinuz=$(sed -n 's/^vmlinuz=//p' <<<"$record")
+vmlinux=$(sed -n 's/^vmlinux=//p' <<<"$record")
 root=$(sed -n 's/^root=//p' <<<"$record")
 if [ -z "$console" ]; then
 	console=$checkout/build/vm/console-$$.log
