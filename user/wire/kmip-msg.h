@@ -130,8 +130,8 @@ struct kmip_key_info {
 	uint32_t length; /* bits (3.5) */
 	uint32_t usage_mask; /* KMIP_USAGE_* (3.19) */
 };
-int kmip_payload_attributes(const struct kmip_result *res,
-			    struct kmip_key_info *ret);
+int kmip_payload_key_info(const struct kmip_result *res,
+			  struct kmip_key_info *ret);
 
 /* Encrypt and Decrypt. The bytes stay in the message, which is a secret. */
 struct kmip_crypto {

@@ -303,8 +303,8 @@ static int take_attributes(struct kmip_key_info *ret,
 }
 
 /* Both shapes, whatever the version: a server that mixes them means well. */
-int kmip_payload_attributes(const struct kmip_result *res,
-			    struct kmip_key_info *ret)
+int kmip_payload_key_info(const struct kmip_result *res,
+			  struct kmip_key_info *ret)
 {
 	struct ttlv_item item, name, value;
 	struct ttlv_reader reader;
