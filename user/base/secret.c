@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -16,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "base/file.h"
+#include "base/wipe.h"
 
 /*
  * Room for one answer of the largest size while it grows, and much besides.
@@ -29,38 +29,28 @@
  * OpenSSL's ordinary heap: TLS session keys, record buffers and base64 live
  * there. Wiping it when freed costs little and needs nobody's attention.
  */
-static void *wiping_malloc(size_t size, const char *file, int line)
+static void *heap_malloc(size_t size, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	return size ? malloc(size) : NULL;
+	return size ? wipe_malloc(size) : NULL;
 }
 
-static void wiping_free(void *p, const char *file, int line)
+static void heap_free(void *p, const char *file, int line)
 {
 	(void)file;
 	(void)line;
-	if (p)
-		OPENSSL_cleanse(p, malloc_usable_size(p));
-	free(p);
+	wipe_free(p);
 }
 
-static void *wiping_realloc(void *p, size_t size, const char *file, int line)
+static void *heap_realloc(void *p, size_t size, const char *file, int line)
 {
-	size_t old;
-	void *new;
-
-	if (!size) {
-		wiping_free(p, file, line);
-		return NULL;
-	}
-	new = malloc(size);
-	if (!new || !p)
-		return new;
-	old = malloc_usable_size(p);
-	memcpy(new, p, old < size ? old : size);
-	wiping_free(p, file, line);
-	return new;
+	(void)file;
+	(void)line;
+	if (size)
+		return wipe_realloc(p, size);
+	wipe_free(p);
+	return NULL;
 }
 
 int secret_init(void)
@@ -77,8 +67,7 @@ int secret_init(void)
 		setrlimit(RLIMIT_MEMLOCK, &lock);
 	}
 	/* only refused once OpenSSL has allocated: not called first in main */
-	if (!CRYPTO_set_mem_functions(wiping_malloc, wiping_realloc,
-				      wiping_free))
+	if (!CRYPTO_set_mem_functions(heap_malloc, heap_realloc, heap_free))
 		return -EPERM;
 	switch (CRYPTO_secure_malloc_init(ARENA_SIZE, ARENA_MIN)) {
 	case 1:

@@ -1,0 +1,459 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Vault's and OpenBao's transit engine. What is asked is in vault-msg.c, whom
+ * in vault-call.c; here is what the answers mean.
+ *
+ * Deliberately without associated data: old servers ignore it silently and
+ * rewrap cannot take it. The capsule itself says what it belongs to.
+ */
+#include "kms/kms.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/op.h"
+#include "kms/config.h"
+#include "kms/vault-call.h"
+#include "wire/http.h"
+#include "wire/vault-msg.h"
+
+/* Say so when the credential is gone within this time. */
+#define EXPIRES_SOON_S (7 * 24 * 3600)
+
+static_assert(VAULT_CIPHERTEXT_MAX == WRAPPED_TEXT_MAX,
+	      "codec and token agree on the length of a ciphertext");
+
+static struct vault *to_vault(struct kms *kms)
+{
+	return (struct vault *)kms;
+}
+
+/* --- what an error means ------------------------------------------------- */
+
+/* The policy refuses in the same words as a token that is bad: ask. */
+static int denied(struct op *op, struct vault *v, const char *path)
+{
+	const struct vault_request q = { .method = "GET",
+					 .path = "/v1/auth/token/lookup-self" };
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	int r;
+
+	r = vault_call(op, v, &q, &a);
+	if (!r && a.status == 200) {
+		op_next(op,
+			"Ask the KMS's administrator for a policy that allows "
+			"%s.",
+			path);
+		return op_fail(op, -EACCES,
+			       "%s: the token is valid, but its policy does "
+			       "not allow %s",
+			       vault_address(v), path);
+	}
+	op_next(op, "Get a new token and run 'kmscrypt kms set' again.");
+	return op_fail(op, -EACCES,
+		       "%s refuses the token for %s: it is unknown, expired, "
+		       "revoked, of another namespace, or has next to no "
+		       "rights",
+		       vault_address(v), path);
+}
+
+struct meaning {
+	const char *text;
+	int err;
+};
+
+/* Errors of status 400 and 500 that say more than that something failed */
+static const struct meaning meanings[] = {
+	{ "missing client token", EACCES },
+	{ "permission denied", EACCES },
+	{ "encryption key not found", ENOENT },
+	{ "no handler for route", ENOENT },
+	/* restored from an old backup, or another cluster */
+	{ "version is too new", ENOENT },
+	/* the administrator has retired the version, or the key */
+	{ "too old", EKEYREVOKED },
+	{ "soft-deleted", EKEYREVOKED },
+	{ "message authentication failed", EKEYREJECTED },
+	{ "invalid ciphertext", EKEYREJECTED },
+	{ "unable to decrypt", EKEYREJECTED },
+};
+
+static int meaning_of(const char *errors)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (strstr(errors, meanings[i].text))
+			return meanings[i].err;
+	return 0;
+}
+
+/*
+ * @other: the errno for a complaint about the request that has no meaning of
+ * its own: for a ciphertext from a header it is as good as rejected
+ */
+static int refused(struct op *op, struct vault *v, const struct vault_answer *a,
+		   const char *path, int other)
+{
+	const char *address = vault_address(v);
+	int err;
+
+	if (!a->json)
+		return op_fail(op, a->status == 403 ? -EACCES : -EPROTO,
+			       "%s: HTTP %ld with something that is not "
+			       "Vault's",
+			       address, a->status);
+	if (a->status == 401 || a->status == 403)
+		return denied(op, v, path);
+	err = meaning_of(a->errors);
+	if (!err && a->status == 404)
+		err = ENOENT;
+	if (!err && (a->status == 400 || a->status == 413 || a->status == 405))
+		err = other;
+	if (!err)
+		err = EPROTO;
+	return op_fail(op, -err, "%s: %s: HTTP %ld%s%s", address, path,
+		       a->status, a->errors[0] ? ": " : "", a->errors);
+}
+
+/* --- questions ----------------------------------------------------------- */
+
+static int transit_path(struct vault *v, const char *verb, char *buf)
+{
+	return vault_msg_path(buf, VAULT_PATH_MAX, v->g->mount, verb,
+			      v->g->key_id);
+}
+
+/* Ask, and take anything but 200 for a failure. */
+static int ask(struct op *op, struct vault *v, const struct vault_request *q,
+	       int other, struct vault_answer *ret)
+{
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	int r;
+
+	r = vault_call(op, v, q, &a);
+	if (r < 0)
+		return r;
+	if (a.status >= 400)
+		return refused(op, v, &a, q->path + strlen("/v1/"), other);
+	if (a.status != 200)
+		return op_fail(op, -EPROTO, "%s: HTTP %ld where 200 was due",
+			       vault_address(v), a.status);
+	*ret = a;
+	a = (struct vault_answer){ .status = 0 };
+	return 0;
+}
+
+static int no_sense(struct op *op, struct vault *v, int err)
+{
+	if (err != -EPROTO)
+		return err;
+	return op_fail(op, err, "%s: the answer is not Vault's",
+		       vault_address(v));
+}
+
+/* POST one item to encrypt, decrypt or rewrap */
+static int transit(struct op *op, struct vault *v, const char *verb,
+		   const struct secret *body, int other, struct vault_item *ret)
+{
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	char path[VAULT_PATH_MAX];
+	const struct vault_request q = { .method = "POST",
+					 .path = path,
+					 .body = body };
+	int r;
+
+	r = transit_path(v, verb, path);
+	r = r ?: ask(op, v, &q, other, &a);
+	if (r < 0)
+		return r;
+	r = vault_msg_items(&a.body,
+			    strcmp(verb, "decrypt") == 0 ? VAULT_PLAINTEXT :
+							   VAULT_CIPHERTEXT,
+			    1, ret);
+	if (!r && ret->error[0])
+		r = -EPROTO;
+	if (r < 0)
+		vault_item_free(ret);
+	return no_sense(op, v, r);
+}
+
+static int read_key(struct op *op, struct vault *v, struct vault_key *ret)
+{
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	char path[VAULT_PATH_MAX];
+	const struct vault_request q = { .method = "GET", .path = path };
+	int r;
+
+	r = transit_path(v, "keys", path);
+	r = r ?: ask(op, v, &q, EINVAL, &a);
+	if (r == -ENOENT) {
+		op_next(op, "Check the key's name and the transit path; "
+			    "kmscrypt makes no key by mistyping.");
+		return op_fail(op, r, "%s has no key '%s' in '%s'",
+			       vault_address(v), v->g->key_id, v->g->mount);
+	}
+	if (r < 0)
+		return r;
+	return no_sense(op, v, vault_msg_key(&a.body, ret));
+}
+
+/* --- check ---------------------------------------------------------------- */
+
+static int key_fits(struct op *op, struct vault *v, const struct vault_key *key)
+{
+	const char *why = NULL;
+
+	if (key->soft_deleted)
+		return op_fail(op, -EKEYREVOKED, "%s: the key '%s' is deleted",
+			       vault_address(v), v->g->key_id);
+	if (key->derived)
+		why = "is derived, which needs a context with each request";
+	else if (strncmp(key->type, "rsa-", 4) == 0)
+		why = "is an RSA key, which does not authenticate and takes "
+		      "little data";
+	else if (!key->supports_encryption || !key->supports_decryption)
+		why = "cannot encrypt and decrypt";
+	if (!why)
+		return 0;
+	op_next(op, "Use a key of type aes256-gcm96.");
+	return op_fail(op, -EINVAL, "%s: the key '%s' (%s) %s",
+		       vault_address(v), v->g->key_id, key->type, why);
+}
+
+static void warn(struct kms_health *h, const char *text)
+{
+	if (!h->warning[0])
+		snprintf(h->warning, sizeof(h->warning), "%s", text);
+}
+
+/* A token without the default policy may not look at itself: no failure. */
+static int check_token(struct op *op, struct vault *v, struct kms_health *h)
+{
+	const struct vault_request q = { .method = "GET",
+					 .path = "/v1/auth/token/lookup-self" };
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	struct vault_token token;
+	int r;
+
+	r = vault_call(op, v, &q, &a);
+	if (r < 0 || a.status != 200)
+		return r;
+	r = vault_msg_token(&a.body, &token);
+	if (r < 0)
+		return no_sense(op, v, r);
+	h->credential_s =
+		(int64_t)(token.ttl_s < INT64_MAX ? token.ttl_s : INT64_MAX);
+	h->credential_renewable = token.renewable;
+	if (token.num_uses)
+		warn(h, "The token works only a limited number of times.");
+	else if (token.ttl_s && !token.renewable)
+		warn(h, "The token expires and cannot be renewed.");
+	else if (token.ttl_s && !token.period_s && token.ttl_s < EXPIRES_SOON_S)
+		warn(h, "The token expires soon; only a periodic token can be "
+			"renewed for ever.");
+	return 0;
+}
+
+/* Name and version are for people; not every server tells. */
+static void check_version(struct op *op, struct vault *v, struct kms_health *h)
+{
+	const struct vault_request q = {
+		.method = "GET",
+		.path = "/v1/sys/health?standbyok=true&perfstandbyok=true",
+		.anonymous = true
+	};
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	char version[64];
+
+	if (vault_call(op, v, &q, &a) < 0 || a.status != 200 ||
+	    vault_msg_version(&a.body, version, sizeof(version)) < 0) {
+		op_clear(op);
+		return;
+	}
+	snprintf(h->server, sizeof(h->server), "Vault %s", version);
+}
+
+static int vault_check(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	struct vault *v = to_vault(kms);
+	struct vault_key key;
+	int r;
+
+	/* first: only reading tells a mistyped name without making a key */
+	r = read_key(op, v, &key);
+	r = r ?: key_fits(op, v, &key);
+	r = r ?: check_token(op, v, ret);
+	if (r < 0)
+		return r;
+	ret->key_version = key.latest_version;
+	if (key.deletion_allowed)
+		warn(ret, "The KMS allows the key to be deleted "
+			  "(deletion_allowed).");
+	check_version(op, v, ret);
+	snprintf(ret->address, sizeof(ret->address), "%.255s",
+		 vault_address(v));
+	return 0;
+}
+
+/* --- wrap, unwrap, rewrap -------------------------------------------------- */
+
+static void fill(const struct vault_item *item, struct wrapped *w)
+{
+	memcpy(w->text, item->ciphertext, sizeof(w->text));
+	w->key_version = item->key_version;
+	w->mode = WRAP_MODE_NONE;
+}
+
+static int vault_wrap(struct op *op, struct kms *kms,
+		      const struct secret *plain, struct wrapped *ret)
+{
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	struct vault_item item;
+	int r;
+
+	r = vault_msg_encrypt(plain, 1, &body);
+	r = r ?: transit(op, to_vault(kms), "encrypt", &body, EINVAL, &item);
+	if (r < 0)
+		return r;
+	fill(&item, ret);
+	return 0;
+}
+
+static int vault_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
+			struct secret *ret)
+{
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	const char *text = w->text;
+	struct vault_item item;
+	int r;
+
+	r = vault_msg_ciphertexts(&text, 1, &body);
+	r = r	  ?:
+		    transit(op, to_vault(kms), "decrypt", &body, EKEYREJECTED,
+			    &item);
+	if (r < 0)
+		return r;
+	secret_move(ret, &item.plaintext);
+	return 0;
+}
+
+static int vault_rewrap(struct op *op, struct kms *kms,
+			const struct wrapped *old, struct wrapped *ret)
+{
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	const char *text = old->text;
+	struct vault_item item;
+	int r;
+
+	r = vault_msg_ciphertexts(&text, 1, &body);
+	r = r	  ?:
+		    transit(op, to_vault(kms), "rewrap", &body, EKEYREJECTED,
+			    &item);
+	if (r < 0)
+		return r;
+	fill(&item, ret);
+	return 0;
+}
+
+static int vault_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
+{
+	struct vault_key key;
+	int r;
+
+	r = read_key(op, to_vault(kms), &key);
+	if (!r)
+		*ret = key.latest_version;
+	return r;
+}
+
+/* --- session --------------------------------------------------------------- */
+
+static int addresses_ok(struct op *op, const struct generation *g)
+{
+	size_t i;
+
+	for (i = 0; i < g->naddresses; i++) {
+		const char *a = g->addresses[i];
+
+		if (strncmp(a, "https://", 8) != 0 || !a[8])
+			return op_fail(op, -EINVAL,
+				       "the address '%s' does not start with "
+				       "https://",
+				       a);
+		/* a password in there would land in messages */
+		if (strpbrk(a, "@?#"))
+			return op_fail(op, -EINVAL,
+				       "the address '%s' has more than host, "
+				       "port and path",
+				       a);
+	}
+	return g->naddresses ? 0 : op_fail(op, -EINVAL, "there is no address");
+}
+
+/* The one way to log in so far. Others will put what they get into @v. */
+static int log_in(struct op *op, struct vault *v)
+{
+	if (!v->g->token.len) {
+		op_next(op, "Run 'kmscrypt kms set vault' with a token.");
+		return op_fail(op, -EACCES, "there is no token for %s",
+			       vault_address(v));
+	}
+	v->token = &v->g->token;
+	return 0;
+}
+
+static void vault_close(struct kms *kms)
+{
+	struct vault *v = to_vault(kms);
+
+	http_close(v->http);
+	free(v);
+}
+
+static int vault_open(struct op *op, const struct generation *g,
+		      struct kms **ret)
+{
+	const struct http_options options = {
+		.ca_cert = g->ca_cert,
+		.client_cert = g->client_cert,
+		.client_key = &g->client_key,
+	};
+	struct vault *v;
+	int r;
+
+	r = addresses_ok(op, g);
+	if (r < 0)
+		return r;
+	if (!wrapped_name_ok(g->key_id, 0) || !wrapped_name_ok(g->mount, 1) ||
+	    (g->ns[0] && !wrapped_name_ok(g->ns, 1)))
+		return op_fail(op, -EINVAL,
+			       "key, transit path or namespace has characters "
+			       "that are not allowed");
+	v = calloc(1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	v->g = g;
+	r = http_open(&options, &v->http);
+	r = r ?: log_in(op, v);
+	if (r < 0) {
+		vault_close(&v->kms);
+		return r;
+	}
+	*ret = &v->kms;
+	return 0;
+}
+
+const struct kms_ops kms_vault_ops = {
+	.name = "vault",
+	.open = vault_open,
+	.close = vault_close,
+	.check = vault_check,
+	.wrap = vault_wrap,
+	.unwrap = vault_unwrap,
+	.rewrap = vault_rewrap,
+	.newest_version = vault_newest_version,
+};
