@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * kmscrypt-upcall: the helper that the kernel starts, through
+ * /sbin/request-key, to get the key of a volume. See kmscrypt-upcall(8) and
+ * the contract in include/uapi/kmscrypt.h.
+ *
+ * Order: a known state, authority, watchdog; then everything that is read from
+ * this machine; then the sandbox; then the KMS. One answer, at once followed
+ * by the end of the process (the kernel waits for it).
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "base/op.h"
+#include "base/secret.h"
+#include "upcall/answer.h"
+#include "upcall/callout.h"
+#include "upcall/device.h"
+#include "upcall/sandbox.h"
+#include "volume/registry.h"
+#include "volume/unlock.h"
+
+#define NAME "kmscrypt-upcall"
+/* Our own deadlines end before the watchdog's, which knows no reasons. */
+#define SPARE_MS(timeout) ((timeout) / 20 < 500 ? (timeout) / 20 : 500)
+/* What logging may take once the kernel has its answer. */
+#define LINGER_MS 1000
+
+/*
+ * One line. Without a syslog daemon (initramfs, small containers) it goes to
+ * the kernel's log, where the module's own lines are.
+ */
+static void say(const struct op *op, int err, const struct callout_volume *v)
+{
+	_cleanup_close_ int fd = -1;
+	const struct error_info *info = error_info(err);
+	const char *detail = op->detail[0] ? op->detail : info->message;
+	const char *next = op->next[0] ? op->next : info->next;
+
+	log_say(LOG_LEVEL_ERROR, "volume %s on %u:%u: %s [%s]. %s", v->uuid,
+		v->major, v->minor, detail, info->name, next);
+	if (access("/dev/log", F_OK) == 0)
+		return;
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd >= 0)
+		dprintf(fd, "<27>%s[%d]: volume %s on %u:%u: %s [%s]. %s\n",
+			NAME, getpid(), v->uuid, v->major, v->minor, detail,
+			info->name, next);
+}
+
+/* The header is on the device itself unless root has said otherwise. */
+static int find_header(struct op *op, const char *uuid,
+		       struct registry_volume *record, const char **ret)
+{
+	int r;
+
+	*ret = NULL;
+	r = registry_load(op, uuid, record);
+	if (r == -ENOENT) {
+		op_clear(op);
+		return 0;
+	}
+	if (r == 0 && record->header[0])
+		*ret = record->header;
+	return r;
+}
+
+/*
+ * "Denied" is the word of a KMS, which closes an open volume for good. What
+ * this machine refuses (file modes, a security module, locked memory) is a
+ * failure of the upcall.
+ */
+static int ours(int err)
+{
+	return err == -EACCES || err == -EPERM ? -ENOKEY : err;
+}
+
+static int get_key(struct op *op, const struct callout_volume *v,
+		   const struct callout *c, struct secret *ret)
+{
+	_cleanup_unlocked_ struct unlocked unlocked = { 0 };
+	_cleanup_plan_ struct unlock_plan plan = { 0 };
+	struct registry_volume record;
+	char device[DEVICE_PATH_MAX];
+	struct luks_place place = { .device = device };
+	int r;
+
+	r = device_find(op, v->major, v->minor, device);
+	if (r == 0)
+		r = find_header(op, v->uuid, &record, &place.header);
+	if (r == 0)
+		r = unlock_prepare(op, &place, v->uuid, &c->req, 0, &plan);
+	if (r == 0)
+		r = sandbox_seal(op);
+	r = ours(r);
+	if (r == 0)
+		r = unlock_run(op, &plan, &unlocked);
+	return r < 0 ? r : answer_payload(&plan, &unlocked, ret);
+}
+
+static int serve(struct op *op, key_serial_t key, struct callout_volume *volume)
+{
+	_cleanup_secret_ struct secret payload = SECRET_EMPTY;
+	struct callout callout;
+	int r;
+
+	r = answer_read(op, key, volume, &callout);
+	if (r == 0)
+		r = answer_watch(key, callout.timeout_ms);
+	if (r < 0)
+		return r;
+	op_init(op, callout.timeout_ms - SPARE_MS(callout.timeout_ms));
+	r = get_key(op, volume, &callout, &payload);
+	if (r < 0)
+		return r;
+	r = answer_instantiate(key, &payload);
+	if (r < 0)
+		return op_fail(op, -ENOKEY,
+			       "the kernel does not take the key: %s",
+			       strerror(-r));
+	return 0;
+}
+
+static int answer(key_serial_t key)
+{
+	struct callout_volume volume = { .uuid = "(unknown)" };
+	struct op op;
+	int r;
+
+	op_init(&op, KMSC_TIMEOUT_DEFAULT_MS);
+	r = answer_watch(key, KMSC_TIMEOUT_DEFAULT_MS);
+	if (r == 0)
+		r = ours(secret_init());
+	if (r == 0)
+		r = serve(&op, key, &volume);
+	if (r == 0)
+		return 0;
+	answer_reject(key, r);
+	/* too late for another answer, but not for the exit */
+	(void)answer_watch(key, LINGER_MS);
+	say(&op, r, &volume);
+	return error_info(r)->code;
+}
+
+static int parse_serial(const char *text, key_serial_t *ret)
+{
+	char *end;
+	long v;
+
+	errno = 0;
+	v = strtol(text, &end, 10);
+	if (errno || *end || end == text || v <= 0 || v > INT_MAX)
+		return -EINVAL;
+	*ret = (key_serial_t)v;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	key_serial_t key;
+	int r;
+
+	if (argc != 2 || parse_serial(argv[1], &key) < 0 ||
+	    answer_take_authority(key) < 0) {
+		log_open(NAME, false);
+		log_say(LOG_LEVEL_ERROR,
+			"this is run by /sbin/request-key only, when the "
+			"kernel needs the key of a volume; see "
+			"kmscrypt-upcall(8)");
+		return EXIT_WRONG_USAGE;
+	}
+	r = sandbox_start();
+	log_open(NAME, true);
+	if (r < 0) {
+		log_say(LOG_LEVEL_ERROR, "cannot start: %s", strerror(-r));
+		answer_reject(key, -ENOKEY);
+		return EXIT_OTHER;
+	}
+	return answer(key);
+}
