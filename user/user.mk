@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # The two programs and, for the unit tests, the same sources with sanitizers.
-PKGS := libcryptsetup devmapper libkeyutils openssl libcurl json-c libseccomp
+PKGS := libcryptsetup devmapper libkeyutils openssl libcurl json-c libseccomp \
+	blkid
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 	-Wpointer-arith -Wwrite-strings -Wvla -Wundef -Wformat=2 \
 	-Wimplicit-fallthrough -Wcast-align

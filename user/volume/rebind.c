@@ -303,6 +303,17 @@ int rebind_volume(struct op *op, struct rebind *b,
 	return r;
 }
 
+int rebind_prove(struct op *op, struct rebind *b,
+		 const struct luks_place *place)
+{
+	_cleanup_header_ struct header h = { 0 };
+	_cleanup_capsule_ struct capsule c = { 0 };
+	const struct binding *from;
+	int r = luks_read(op, place, &h);
+
+	return r ? r : unwrap_any(op, b, &h, &from, &c);
+}
+
 static int rewrap_one(struct op *op, struct rebind *b,
 		      const struct luks_place *place, const char *uuid,
 		      const struct binding *old)
@@ -321,6 +332,29 @@ static int rewrap_one(struct op *op, struct rebind *b,
 	return luks_replace(op, place, uuid, old, &fresh);
 }
 
+static bool is_stale(const struct binding *b, uint32_t newest, bool all)
+{
+	return newest && (all || b->wrapped.key_version < newest);
+}
+
+int rebind_look(struct op *op, struct rebind *b, const struct luks_place *place,
+		uint32_t newest, bool all, enum rebind_outcome *ret)
+{
+	_cleanup_header_ struct header h = { 0 };
+	size_t olds, news;
+	int r = luks_read(op, place, &h);
+
+	if (r)
+		return r;
+	count(b, &h, &olds, &news);
+	*ret = olds ? REBIND_DONE : news ? REBIND_CURRENT : REBIND_NOTHING;
+	for (size_t i = 0; i < h.nbindings; i++)
+		if (is_target(b, &h.bindings[i]) &&
+		    is_stale(&h.bindings[i], newest, all))
+			*ret = REBIND_DONE;
+	return 0;
+}
+
 int rebind_rewrap(struct op *op, struct rebind *b,
 		  const struct luks_place *place, uint32_t newest, bool all,
 		  enum rebind_outcome *ret)
@@ -334,7 +368,7 @@ int rebind_rewrap(struct op *op, struct rebind *b,
 
 		if (!is_target(b, old))
 			continue;
-		if (!all && old->wrapped.key_version >= newest) {
+		if (!is_stale(old, newest, all)) {
 			if (outcome == REBIND_NOTHING)
 				outcome = REBIND_CURRENT;
 			continue;

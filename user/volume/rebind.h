@@ -24,23 +24,23 @@ struct kms;
 struct luks_place;
 
 enum rebind_outcome {
-	REBIND_NOTHING,		/* no binding of the entry to move */
-	REBIND_DONE,		/* moved, or re-wrapped */
-	REBIND_CURRENT,		/* it was as wanted already */
+	REBIND_NOTHING, /* no binding of the entry to move */
+	REBIND_DONE, /* moved, or re-wrapped */
+	REBIND_CURRENT, /* it was as wanted already */
 };
 
 /* A generation that volumes come from; opened when first needed. */
 struct rebind_source {
 	struct generation generation;
 	struct kms *kms;
-	int err;		/* why it cannot be opened, or 0 */
+	int err; /* why it cannot be opened, or 0 */
 	char why[OP_TEXT_MAX];
 };
 
 struct rebind {
 	char entry[CONFIG_ENTRY_NAME_MAX];
 	const struct generation *target;
-	struct kms *kms;	/* open session with @target; not owned */
+	struct kms *kms; /* open session with @target; not owned */
 	size_t nsources;
 	struct rebind_source *sources;
 };
@@ -69,6 +69,17 @@ int rebind_volume(struct op *op, struct rebind *b,
 int rebind_rewrap(struct op *op, struct rebind *b,
 		  const struct luks_place *place, uint32_t newest, bool all,
 		  enum rebind_outcome *ret);
+
+/** rebind_prove() - does the volume open through one of the sources now? */
+int rebind_prove(struct op *op, struct rebind *b,
+		 const struct luks_place *place);
+
+/**
+ * rebind_look() - what rebind_volume() and then rebind_rewrap() would do
+ * @newest:	0: the provider has no versions
+ */
+int rebind_look(struct op *op, struct rebind *b, const struct luks_place *place,
+		uint32_t newest, bool all, enum rebind_outcome *ret);
 
 /**
  * rebind_unwrap() - binding @b of @h through @kms, with all checks

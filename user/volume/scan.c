@@ -51,12 +51,20 @@ static void item_drop(struct scan *s)
 	item_free(&s->items[--s->n]);
 }
 
-bool scan_refers(const struct scan_item *item, const char *id)
+static bool has_id(const struct scan_item *item, const char *id)
 {
 	for (size_t i = 0; i < item->nids; i++)
 		if (!strcmp(item->ids[i], id))
 			return true;
 	return false;
+}
+
+bool scan_refers(const struct scan_item *item, const char *id)
+{
+	/* Nothing is known about it, so it may be anything's. */
+	if (item->err && !item->nids)
+		return true;
+	return has_id(item, id);
 }
 
 bool scan_depends(const struct scan_item *item, const struct entry *e)
@@ -74,7 +82,7 @@ struct luks_place scan_place(const struct scan_item *item)
 
 static void add_id(struct scan_item *item, const char *id)
 {
-	if (scan_refers(item, id) || item->nids == REGISTRY_BINDINGS_MAX)
+	if (has_id(item, id) || item->nids == REGISTRY_BINDINGS_MAX)
 		return;
 	memcpy(item->ids[item->nids++], id, sizeof(item->ids[0]));
 }
@@ -344,8 +352,7 @@ int scan_register(struct op *op, const struct scan_item *item)
 	if (!v.nbindings) {
 		for (size_t i = 0; i < item->nids; i++) {
 			struct generation g = { 0 };
-			struct registry_binding *b =
-				&v.bindings[v.nbindings++];
+			struct registry_binding *b = &v.bindings[v.nbindings++];
 
 			set_text(b->generation, sizeof(b->generation),
 				 item->ids[i]);

@@ -23,17 +23,17 @@ struct entry;
 struct luks_place;
 
 struct scan_item {
-	char *device;		/* device or image, "" when not known */
-	char *header;		/* detached header or NULL */
+	char *device; /* device or image, "" when not known */
+	char *header; /* detached header or NULL */
 	char uuid[KMSC_UUID_STR_LEN + 1];
 	char label[REGISTRY_LABEL_MAX];
 	bool registered;
-	int err;		/* 0: reached, else why not */
+	int err; /* 0: reached, else why not */
 	char why[OP_TEXT_MAX];
 	/* generations that its bindings (unreached: its pins) refer to */
 	size_t nids;
 	char ids[REGISTRY_BINDINGS_MAX][WRAPPED_ENTRY_LEN + 1];
-	dev_t dev;		/* identity of the place, to see it once */
+	dev_t dev; /* identity of the place, to see it once */
 	ino_t ino;
 };
 
@@ -61,7 +61,10 @@ int scan_path(struct op *op, struct scan *s, const char *path);
 int scan_known(struct op *op, const char *const *paths, size_t npaths,
 	       struct scan *s);
 
-/** scan_refers() - does @item refer to generation @id? */
+/**
+ * scan_refers() - does @item refer to generation @id? One that is not reached
+ * and of which nothing is known may do so.
+ */
 bool scan_refers(const struct scan_item *item, const char *id);
 
 /** scan_depends() - does @item refer to any generation of @e? */

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/change-report.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "volume/change.h"
+
+static const char *const kinds[] = {
+	[CHANGE_NEW_ENTRY] = "new-entry",
+	[CHANGE_UPDATED] = "updated",
+	[CHANGE_GENERATION] = "new-key",
+};
+
+static const char *const outcomes[] = {
+	[REBIND_NOTHING] = "nothing-to-do",
+	[REBIND_DONE] = "rewrapped",
+	[REBIND_CURRENT] = "current",
+};
+
+static const char *message_of(const struct change_item *i)
+{
+	return *i->why ? i->why : error_info(i->err)->message;
+}
+
+static const char *next_of(const struct change_item *i)
+{
+	return *i->next ? i->next : error_info(i->err)->next;
+}
+
+static int add_error(struct json_object *obj, const struct change_item *i)
+{
+	const struct error_info *e = error_info(i->err);
+	struct json_object *error = json_object_new_object();
+
+	if (!error)
+		return -ENOMEM;
+	if (json_add_u64(error, "code", e->code) ||
+	    json_add_string(error, "errno", e->name) ||
+	    json_add_bool(error, "retryable", e->retryable) ||
+	    json_add_string(error, "message", message_of(i)) ||
+	    json_add_string(error, "next", next_of(i))) {
+		json_object_put(error);
+		return -ENOMEM;
+	}
+	return json_add(obj, "error", error);
+}
+
+static struct json_object *item_json(const struct change_item *i)
+{
+	struct json_object *obj = json_object_new_object();
+
+	if (!obj)
+		return NULL;
+	if (json_add_string(obj, "uuid", i->uuid) ||
+	    json_add_string(obj, "device", i->device) ||
+	    json_add_string(obj, "result",
+			    i->err ? "failed" : outcomes[i->outcome]) ||
+	    (i->err && add_error(obj, i))) {
+		json_object_put(obj);
+		return NULL;
+	}
+	return obj;
+}
+
+static int add_items(struct json_object *obj, const struct change *c)
+{
+	struct json_object *list = json_object_new_array();
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = 0; i < c->n; i++) {
+		struct json_object *item = item_json(&c->items[i]);
+
+		if (!item || json_object_array_add(list, item)) {
+			json_object_put(item);
+			json_object_put(list);
+			return -ENOMEM;
+		}
+	}
+	return json_add(obj, "volumes", list);
+}
+
+static int add_counts(struct json_object *obj, const struct change *c)
+{
+	return json_add_u64(obj, "rewrapped", c->done)		?:
+		       json_add_u64(obj, "current", c->current) ?:
+		       json_add_u64(obj, "failed", c->failed)	?:
+		       json_add_u64(obj, "retiring_generations", c->retiring);
+}
+
+static int print_json(const struct change *c)
+{
+	struct json_object *obj = json_object_new_object();
+
+	if (!obj)
+		return -ENOMEM;
+	if (json_add_string(obj, "entry", c->name) ||
+	    json_add_string(obj, "change", kinds[c->kind]) ||
+	    json_add_bool(obj, "dry_run", c->dry_run) ||
+	    json_add_string(obj, "server", c->health.server) ||
+	    json_add_string(obj, "address", c->health.address) ||
+	    (c->newest && json_add_u64(obj, "key_version", c->newest)) ||
+	    add_counts(obj, c) || add_items(obj, c)) {
+		json_object_put(obj);
+		return -ENOMEM;
+	}
+	return output_json(obj);
+}
+
+static void print_items(const struct change *c)
+{
+	for (size_t i = 0; i < c->n; i++) {
+		const struct change_item *item = &c->items[i];
+		const char *device = *item->device ? item->device : "-";
+
+		if (item->err)
+			output_line("  %s %s: FAILED: %s", item->uuid, device,
+				    message_of(item));
+		else
+			output_line("  %s %s: %s", item->uuid, device,
+				    outcomes[item->outcome]);
+	}
+}
+
+static void print_text(const struct change *c)
+{
+	static const char *const words[] = {
+		[CHANGE_NEW_ENTRY] = "is set up and proven",
+		[CHANGE_UPDATED] = "is proven and keeps its master key",
+		[CHANGE_GENERATION] = "is proven and has a new master key",
+	};
+
+	output_line("entry '%s' %s%s%s%s", c->name, words[c->kind],
+		    *c->health.address ? ", at " : "", c->health.address,
+		    c->dry_run ? " (dry run: nothing is changed)" : "");
+	print_items(c);
+	if (c->n)
+		output_line("%zu %s, %zu current, %zu failed", c->done,
+			    c->dry_run ? "to be rewrapped" : "rewrapped",
+			    c->current, c->failed);
+}
+
+static int report_failed(struct cli *cli, const struct change *c)
+{
+	char message[128], next[OP_TEXT_MAX + 128];
+
+	snprintf(message, sizeof(message),
+		 "%zu of %zu volumes were not done, and what they need to open "
+		 "is kept",
+		 c->failed, c->n);
+	snprintf(next, sizeof(next),
+		 "Put right what is named above and run the same command "
+		 "again.");
+	for (size_t i = 0; i < c->n; i++)
+		if (c->items[i].err) {
+			snprintf(next, sizeof(next),
+				 "Put right what is named above and run the "
+				 "same command again. For the first: %s",
+				 next_of(&c->items[i]));
+			break;
+		}
+	return output_partly(cli, message, next);
+}
+
+int change_report(struct cli *cli, const struct change *c, int err)
+{
+	if (err) {
+		/* What had happened before it broke off. */
+		if (c->n && !cli->json)
+			print_items(c);
+		return err;
+	}
+	if (*c->health.warning)
+		output_warning(cli, "%s", c->health.warning);
+	if (cli->json) {
+		int r = print_json(c);
+
+		if (r)
+			return r;
+	} else {
+		print_text(c);
+	}
+	if (c->failed)
+		return report_failed(cli, c);
+	return 0;
+}

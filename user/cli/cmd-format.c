@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* format DEV */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "kms/config.h"
+#include "kms/kms.h"
+#include "volume/create.h"
+#include "volume/header.h"
+#include "volume/luks.h"
+#include "volume/probe.h"
+
+#define DAY_S (24 * 60 * 60)
+
+static int parse(struct cli *cli, struct create *c)
+{
+	uint32_t bits = LUKS_KEY_BYTES_DEFAULT * 8;
+	const char *on_lock = cli->opt[OPT_ON_LOCK];
+	int r = options_entry(cli, &c->entry);
+
+	c->cipher = cli->opt[OPT_CIPHER];
+	c->label = cli->opt[OPT_LABEL];
+	c->queue_cap_s = KMSC_QUEUE_CAP_DEFAULT_S;
+	if (c->label && strlen(c->label) >= HEADER_LABEL_MAX)
+		return op_fail(&cli->op, -EINVAL,
+			       "a label has at most %d bytes",
+			       HEADER_LABEL_MAX - 1);
+	if (options_has(cli, OPT_IV_LARGE_SECTORS))
+		c->flags |= KMSC_DESC_IV_LARGE_SECTORS;
+	if (on_lock && !strcmp(on_lock, "queue"))
+		c->policy |= KMSC_POLICY_ON_LOCK_QUEUE;
+	if (!r)
+		r = options_u32(cli, OPT_KEY_SIZE, 1, KMSC_KEY_MAX * 8, &bits);
+	if (!r)
+		r = options_u32(cli, OPT_SECTOR_SIZE, KMSC_SECTOR_MIN,
+				KMSC_SECTOR_MAX, &c->sector_size);
+	if (!r)
+		r = options_u32(cli, OPT_LEASE, KMSC_LEASE_MIN_S, DAY_S * 365,
+				&c->lease_s);
+	if (!r)
+		r = options_u32(cli, OPT_QUEUE_CAP, 1, DAY_S, &c->queue_cap_s);
+	c->key_bytes = bits / 8;
+	return r;
+}
+
+/* The path as it will be found again from another directory. */
+static int absolute(struct cli *cli, const char *path, char **ret)
+{
+	char *p = *path == '/' ? strdup(path) : realpath(path, NULL);
+
+	if (!p)
+		return op_fail(&cli->op, -errno, "%s: %s", path,
+			       strerror(errno));
+	*ret = p;
+	return 0;
+}
+
+static int find_entry(struct cli *cli, const char *name, struct generation *g)
+{
+	int r = config_current(&cli->op, name, g);
+
+	if (r == -ENODATA)
+		op_next(&cli->op,
+			"Set one up with 'kmscrypt kms set vault', 'kms set "
+			"kmip', or, without a KMS, 'kms set local'.");
+	return r;
+}
+
+static int report(struct cli *cli, const char *device, const struct create *c,
+		  const struct header *h)
+{
+	struct json_object *obj;
+
+	if (!cli->json) {
+		output_line("%s is volume %s, bound to entry '%s'", device,
+			    h->uuid, c->entry);
+		return 0;
+	}
+	obj = json_object_new_object();
+	if (!obj)
+		return -ENOMEM;
+	if (json_add_string(obj, "uuid", h->uuid) ||
+	    json_add_string(obj, "device", device) ||
+	    json_add_string(obj, "entry", c->entry) ||
+	    json_add_string(obj, "cipher", h->segment.cipher) ||
+	    json_add_u64(obj, "key_bytes", c->key_bytes) ||
+	    json_add_u64(obj, "sector_size", h->segment.sector_size)) {
+		json_object_put(obj);
+		return -ENOMEM;
+	}
+	return output_json(obj);
+}
+
+int cmd_format(struct cli *cli)
+{
+	_cleanup_generation_ struct generation g = { 0 };
+	_cleanup_header_ struct header h = { 0 };
+	_cleanup_kms_ struct kms *kms = NULL;
+	_cleanup_free_ char *device = NULL;
+	struct create c = { .generation = &g };
+	struct luks_place place = { 0 };
+	struct kms_health health;
+	int r = parse(cli, &c);
+
+	if (!r)
+		r = absolute(cli, cli->args[0], &device);
+	if (!r)
+		r = options_has(cli, OPT_FORCE) ?
+			    probe_unused(&cli->op, device) :
+			    probe_empty(&cli->op, device);
+	if (!r)
+		r = find_entry(cli, c.entry, &g);
+	if (!r)
+		r = kms_open(&cli->op, &g, &kms);
+	/* Before anything is overwritten. */
+	if (!r)
+		r = kms_check(&cli->op, kms, &health);
+	if (r)
+		return r;
+	place.device = device;
+	c.kms = kms;
+	r = create_volume(&cli->op, &place, &c, &h);
+	return r ? r : report(cli, device, &c, &h);
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* kms check: the key is there, and a probe comes back. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/json.h"
+#include "cli/cli.h"
+#include "cli/output.h"
+#include "kms/config.h"
+#include "kms/kms.h"
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * INT64_C(1000000) + t.tv_nsec / 1000;
+}
+
+static int print_json(const char *name, const struct generation *g,
+		      const struct kms_health *h, int64_t us)
+{
+	struct json_object *obj = json_object_new_object();
+
+	if (!obj)
+		return -ENOMEM;
+	if (json_add_string(obj, "entry", name) ||
+	    json_add_string(obj, "provider",
+			    wrapped_provider_name(g->provider)) ||
+	    json_add_string(obj, "key_id", g->key_id) ||
+	    json_add_string(obj, "server", h->server) ||
+	    json_add_string(obj, "address", h->address) ||
+	    (h->key_version &&
+	     json_add_u64(obj, "key_version", h->key_version)) ||
+	    (h->credential_s >= 0 && json_add_u64(obj, "credential_seconds",
+						  (uint64_t)h->credential_s)) ||
+	    json_add_bool(obj, "credential_renewable",
+			  h->credential_renewable) ||
+	    json_add_u64(obj, "check_us", (uint64_t)us) ||
+	    (*h->warning && json_add_string(obj, "warning", h->warning))) {
+		json_object_put(obj);
+		return -ENOMEM;
+	}
+	return output_json(obj);
+}
+
+static void print_text(const char *name, const struct generation *g,
+		       const struct kms_health *h, int64_t us)
+{
+	output_line("entry '%s' works (%s): key found, probe wrapped and "
+		    "unwrapped in %" PRId64 ".%03" PRId64 " ms",
+		    name, wrapped_provider_name(g->provider), us / 1000,
+		    us % 1000);
+	if (*h->address)
+		output_line("  address      %s%s%s%s", h->address,
+			    *h->server ? " (" : "", h->server,
+			    *h->server ? ")" : "");
+	if (h->key_version)
+		output_line("  key version  %" PRIu32, h->key_version);
+	if (h->credential_s > 0)
+		output_line("  credential   valid for %" PRId64 " s%s",
+			    h->credential_s,
+			    h->credential_renewable ? ", renewable" : "");
+}
+
+int cmd_kms_check(struct cli *cli)
+{
+	_cleanup_generation_ struct generation g = { 0 };
+	_cleanup_kms_ struct kms *kms = NULL;
+	struct kms_health health = { 0 };
+	int64_t start = now_us(), us;
+	const char *name;
+	int r = options_entry(cli, &name);
+
+	if (!r)
+		r = config_current(&cli->op, name, &g);
+	if (!r)
+		r = kms_open(&cli->op, &g, &kms);
+	if (!r)
+		r = kms_check(&cli->op, kms, &health);
+	if (r)
+		return r;
+	us = now_us() - start;
+	if (*health.warning)
+		output_warning(cli, "%s", health.warning);
+	if (cli->json)
+		return print_json(name, &g, &health, us);
+	print_text(name, &g, &health, us);
+	return 0;
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "cli/output.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/error.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+#define JSON_STYLE                                           \
+	(JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | \
+	 JSON_C_TO_STRING_NOSLASHESCAPE)
+#define JSON_LINE (JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE)
+
+static char *format(const char *fmt, va_list args)
+	__attribute__((format(printf, 1, 0)));
+
+static char *format(const char *fmt, va_list args)
+{
+	char *text = NULL;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		return NULL;
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return text;
+}
+
+void output_line(const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = format(fmt, args);
+	va_end(args);
+	puts(text ? text : "out of memory");
+}
+
+int output_json(struct json_object *obj)
+{
+	if (!obj)
+		return -ENOMEM;
+	puts(json_object_to_json_string_ext(obj, JSON_STYLE));
+	json_object_put(obj);
+	return 0;
+}
+
+/* One line on standard error. Takes over @obj. */
+static void complain(struct json_object *obj)
+{
+	if (obj)
+		fprintf(stderr, "%s\n",
+			json_object_to_json_string_ext(obj, JSON_LINE));
+	json_object_put(obj);
+}
+
+static void say(const struct cli *cli, const char *kind, const char *text)
+{
+	struct json_object *obj;
+
+	if (!text)
+		return;
+	if (!cli->json) {
+		log_say(LOG_LEVEL_WARNING, "%s", text);
+		return;
+	}
+	obj = json_object_new_object();
+	if (obj)
+		(void)json_add_string(obj, kind, text);
+	complain(obj);
+}
+
+void output_warning(const struct cli *cli, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	va_start(args, fmt);
+	text = format(fmt, args);
+	va_end(args);
+	say(cli, "warning", text);
+}
+
+void output_note(const struct cli *cli, const char *fmt, ...)
+{
+	_cleanup_free_ char *text = NULL;
+	va_list args;
+
+	if (cli->json)
+		return;
+	va_start(args, fmt);
+	text = format(fmt, args);
+	va_end(args);
+	if (text)
+		puts(text);
+}
+
+static int report(const struct cli *cli, const struct error_info *e)
+{
+	struct json_object *obj, *inner;
+
+	if (!cli->json) {
+		log_say(LOG_LEVEL_ERROR, "%s. %s", e->message, e->next);
+		return e->code;
+	}
+	obj = json_object_new_object();
+	inner = json_object_new_object();
+	if (!obj || !inner || json_add_u64(inner, "code", e->code) ||
+	    json_add_string(inner, "errno", e->name) ||
+	    json_add_bool(inner, "retryable", e->retryable) ||
+	    json_add_string(inner, "message", e->message) ||
+	    json_add_string(inner, "next", e->next) ||
+	    json_add(obj, "error", json_object_get(inner)))
+		log_say(LOG_LEVEL_ERROR, "%s. %s", e->message, e->next);
+	else
+		complain(json_object_get(obj));
+	json_object_put(inner);
+	json_object_put(obj);
+	return e->code;
+}
+
+int output_error(const struct cli *cli, int err)
+{
+	struct error_info e = *error_info(err);
+
+	/* The words of the place that failed are closer to the user's. */
+	if (*cli->op.detail)
+		e.message = cli->op.detail;
+	if (*cli->op.next)
+		e.next = cli->op.next;
+	return report(cli, &e);
+}
+
+int output_partly(const struct cli *cli, const char *message, const char *next)
+{
+	const struct error_info e = {
+		.name = "PARTLY",
+		.code = EXIT_PARTLY,
+		.retryable = true,
+		.message = message,
+		.next = next,
+	};
+
+	return report(cli, &e);
+}
+
+int output_finish(void)
+{
+	if (fflush(stdout) || ferror(stdout))
+		return errno ? -errno : -EIO;
+	return 0;
+}

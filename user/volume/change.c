@@ -1,0 +1,537 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See change.h. */
+#include "volume/change.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "volume/capsule.h"
+#include "volume/header.h"
+#include "volume/luks.h"
+
+#define LOCAL_KEY_BYTES 32
+
+/* What all of them hold while they work. */
+struct work {
+	int lock;
+	bool fresh; /* there was no such entry */
+	struct entry entry;
+	struct scan scan;
+	struct rebind rebind;
+	struct kms *kms;
+};
+
+static void work_free(struct work *w)
+{
+	rebind_free(&w->rebind);
+	kms_close(w->kms);
+	scan_free(&w->scan);
+	entry_free(&w->entry);
+	file_close_fd(&w->lock);
+}
+
+#define _cleanup_work_ __attribute__((cleanup(work_free)))
+
+void change_free(struct change *c)
+{
+	for (size_t i = 0; i < c->n; i++)
+		free(c->items[i].device);
+	free(c->items);
+	c->items = NULL;
+	c->n = 0;
+}
+
+/* Lock, entry, volumes. */
+static int begin(struct op *op, struct change *c, struct work *w,
+		 bool may_be_new)
+{
+	int r = config_lock(op, &w->lock);
+
+	if (r)
+		return r;
+	r = config_load(op, c->name, &w->entry);
+	if (r == -ENODATA && may_be_new) {
+		op_clear(op);
+		w->fresh = true;
+		snprintf(w->entry.name, sizeof(w->entry.name), "%s", c->name);
+		r = 0;
+	}
+	if (!r)
+		r = scan_known(op, c->paths, c->npaths, &w->scan);
+	return r;
+}
+
+static struct generation *current_of(struct entry *e)
+{
+	for (size_t i = 0; i < e->ngenerations; i++)
+		if (e->generations[i].state == GENERATION_CURRENT)
+			return &e->generations[i];
+	return NULL;
+}
+
+/* A generation as an entry keeps it: without its secrets. */
+static struct generation public_part(const struct generation *g)
+{
+	struct generation p = *g;
+
+	p.token = SECRET_EMPTY;
+	p.password = SECRET_EMPTY;
+	p.client_key = SECRET_EMPTY;
+	p.local_key = SECRET_EMPTY;
+	p.client_cert = NULL;
+	p.ca_cert = NULL;
+	return p;
+}
+
+static int save_updated(struct op *op, struct entry *e,
+			const struct generation *g)
+{
+	struct generation *cur = current_of(e);
+	struct generation p = public_part(g);
+	int r;
+
+	generation_free(cur);
+	*cur = p;
+	cur->state = GENERATION_CURRENT;
+	r = config_save(op, e);
+	return r ? r : config_save_credentials(op, g);
+}
+
+static int save_new(struct op *op, struct entry *e, const struct generation *g)
+{
+	struct generation *all;
+	int r;
+
+	if (e->ngenerations == CONFIG_GENERATIONS_MAX)
+		return op_fail(op, -EBUSY,
+			       "entry '%s' has %d generations that volumes "
+			       "still refer to",
+			       e->name, CONFIG_GENERATIONS_MAX);
+	all = reallocarray(e->generations, e->ngenerations + 1, sizeof(*all));
+	if (!all)
+		return -ENOMEM;
+	memmove(&all[1], &all[0], e->ngenerations * sizeof(*all));
+	e->generations = all;
+	e->ngenerations++;
+	all[0] = public_part(g);
+	all[0].state = GENERATION_CURRENT;
+	for (size_t i = 1; i < e->ngenerations; i++)
+		all[i].state = GENERATION_RETIRING;
+	/* Credentials first: an entry never names what is not there. */
+	r = config_save_credentials(op, g);
+	return r ? r : config_save(op, e);
+}
+
+static struct change_item *item_new(struct change *c,
+				    const struct scan_item *from)
+{
+	struct change_item *items;
+
+	items = reallocarray(c->items, c->n + 1, sizeof(*items));
+	if (!items)
+		return NULL;
+	c->items = items;
+	items += c->n;
+	memset(items, 0, sizeof(*items));
+	items->device = strdup(from->device);
+	if (!items->device)
+		return NULL;
+	memcpy(items->uuid, from->uuid, sizeof(items->uuid));
+	items->err = from->err;
+	memcpy(items->why, from->why, sizeof(items->why));
+	c->n++;
+	return items;
+}
+
+static void account(struct change *c, struct change_item *item, int err,
+		    const struct op *op)
+{
+	if (err && !item->err) {
+		item->err = err;
+		memcpy(item->why, op->detail, sizeof(item->why));
+		memcpy(item->next, op->next, sizeof(item->next));
+	}
+	if (item->err)
+		c->failed++;
+	else if (item->outcome == REBIND_DONE)
+		c->done++;
+	else
+		c->current++;
+}
+
+static int move_one(struct op *op, struct change *c, struct work *w,
+		    const struct scan_item *from, enum rebind_outcome *ret)
+{
+	struct luks_place place = scan_place(from);
+	enum rebind_outcome rewrapped = REBIND_NOTHING;
+	int r;
+
+	if (c->dry_run)
+		return rebind_look(op, &w->rebind, &place, c->newest, c->all,
+				   ret);
+	r = rebind_volume(op, &w->rebind, &place, ret);
+	if (r || !c->newest)
+		return r;
+	r = rebind_rewrap(op, &w->rebind, &place, c->newest,
+			  c->all && *ret != REBIND_DONE, &rewrapped);
+	if (!r && rewrapped == REBIND_DONE)
+		*ret = REBIND_DONE;
+	return r;
+}
+
+/* Every volume of the entry goes to the target. */
+static int move_all(struct change *c, struct work *w)
+{
+	for (size_t i = 0; i < w->scan.n; i++) {
+		const struct scan_item *from = &w->scan.items[i];
+		struct change_item *item;
+		struct op op;
+		int r = 0;
+
+		if (!scan_depends(from, &w->entry))
+			continue;
+		item = item_new(c, from);
+		if (!item)
+			return -ENOMEM;
+		op_init(&op, c->timeout_ms);
+		if (!item->err)
+			r = move_one(&op, c, w, from, &item->outcome);
+		account(c, item, r, &op);
+	}
+	return 0;
+}
+
+/* Generations that nothing refers to any more go, with their credentials. */
+static int drop_unused(struct op *op, struct change *c, struct entry *e)
+{
+	_cleanup_scan_ struct scan s = { 0 };
+	int r = scan_known(op, c->paths, c->npaths, &s);
+
+	c->retiring = 0;
+	for (size_t g = e->ngenerations; !r && g-- > 0;) {
+		char id[WRAPPED_ENTRY_LEN + 1];
+		bool used = e->generations[g].state == GENERATION_CURRENT;
+
+		for (size_t i = 0; !used && i < s.n; i++)
+			used = scan_refers(&s.items[i], e->generations[g].id);
+		c->retiring += used &&
+			       e->generations[g].state != GENERATION_CURRENT;
+		if (used)
+			continue;
+		memcpy(id, e->generations[g].id, sizeof(id));
+		generation_free(&e->generations[g]);
+		e->ngenerations--;
+		memmove(&e->generations[g], &e->generations[g + 1],
+			(e->ngenerations - g) * sizeof(e->generations[0]));
+		/* The entry first: it must not name what is gone. */
+		r = config_save(op, e);
+		if (!r)
+			r = config_drop_credentials(op, id);
+	}
+	return r;
+}
+
+/* The volumes follow the entry, which is saved. */
+static int follow(struct op *op, struct change *c, struct work *w,
+		  const struct generation *g)
+{
+	int r;
+
+	snprintf(w->rebind.entry, sizeof(w->rebind.entry), "%s", c->name);
+	w->rebind.target = g;
+	w->rebind.kms = w->kms;
+	r = rebind_sources(op, &w->entry, &w->rebind);
+	if (!r)
+		r = move_all(c, w);
+	if (r || c->dry_run)
+		return r;
+	op_init(op, c->timeout_ms);
+	return drop_unused(op, c, &w->entry);
+}
+
+static int prove(struct op *op, struct change *c, struct work *w,
+		 const struct generation *g)
+{
+	int r = kms_open(op, g, &w->kms);
+
+	return r ? r : kms_check(op, w->kms, &c->health);
+}
+
+static bool same_key(const struct generation *a, const struct generation *b)
+{
+	return a->provider == b->provider && !strcmp(a->key_id, b->key_id) &&
+	       !strcmp(a->mount, b->mount) && !strcmp(a->ns, b->ns);
+}
+
+static bool same_addresses(const struct generation *a,
+			   const struct generation *b)
+{
+	if (a->naddresses != b->naddresses)
+		return false;
+	for (size_t i = 0; i < a->naddresses; i++)
+		if (strcmp(a->addresses[i], b->addresses[i]))
+			return false;
+	return true;
+}
+
+/* Do the bindings at @item that @id made open through the new session? */
+static int opens(struct change *c, struct work *w, const struct scan_item *item,
+		 const char *id, size_t *ret_tried)
+{
+	struct luks_place place = scan_place(item);
+	_cleanup_header_ struct header h = { 0 };
+	struct op op;
+	int r;
+
+	op_init(&op, c->timeout_ms);
+	r = luks_read(&op, &place, &h);
+	for (size_t i = 0; !r && i < h.nbindings; i++) {
+		_cleanup_capsule_ struct capsule capsule = { 0 };
+
+		if (h.bindings[i].err ||
+		    strcmp(h.bindings[i].wrapped.entry, id))
+			continue;
+		++*ret_tried;
+		r = rebind_unwrap(&op, w->kms, &h, &h.bindings[i], &capsule);
+	}
+	return r;
+}
+
+/*
+ * Is the KMS that was proven the same one under another address (a replica, a
+ * new name, a restored server)? What the volumes carry decides it.
+ */
+static bool is_replica(struct change *c, struct work *w,
+		       const struct generation *cur)
+{
+	size_t tried = 0, unreached = 0;
+
+	for (size_t i = 0; i < w->scan.n; i++) {
+		const struct scan_item *item = &w->scan.items[i];
+
+		if (!scan_refers(item, cur->id))
+			continue;
+		if (item->err)
+			unreached++;
+		else if (opens(c, w, item, cur->id, &tried))
+			return false;
+	}
+	/* Volumes, and none to try it with: do not guess. */
+	return tried || !unreached;
+}
+
+static void take_id(struct generation *g, const struct generation *cur)
+{
+	memcpy(g->id, cur->id, sizeof(g->id));
+	g->created = cur->created;
+	g->state = GENERATION_CURRENT;
+}
+
+static int fresh_id(struct generation *g)
+{
+	g->created = (uint64_t)time(NULL);
+	g->state = GENERATION_CURRENT;
+	return generation_new_id(g->id);
+}
+
+/* With @g proven: update the current generation, or start a new one. */
+static int install(struct op *op, struct change *c, struct work *w,
+		   struct generation *g, bool update)
+{
+	if (update) {
+		c->kind = CHANGE_UPDATED;
+		return c->dry_run ? 0 : save_updated(op, &w->entry, g);
+	}
+	c->kind = w->fresh ? CHANGE_NEW_ENTRY : CHANGE_GENERATION;
+	return c->dry_run ? 0 : save_new(op, &w->entry, g);
+}
+
+/* A local entry stays as it is, key and all; there is one key file a host. */
+static int keep_local(struct op *op, struct change *c, struct work *w,
+		      struct generation *g)
+{
+	int r;
+
+	generation_free(g);
+	r = config_current(op, c->name, g);
+	if (!r)
+		r = prove(op, c, w, g);
+	c->kind = CHANGE_UPDATED;
+	return r ? r : follow(op, c, w, g);
+}
+
+static int set_other(struct op *op, struct change *c, struct work *w,
+		     struct generation *g)
+{
+	const struct generation *cur = current_of(&w->entry);
+	bool update = false;
+	int r = 0;
+
+	if (g->provider == KMS_LOCAL)
+		r = secret_random(&g->local_key, LOCAL_KEY_BYTES);
+	if (!r)
+		r = fresh_id(g);
+	if (!r)
+		r = prove(op, c, w, g);
+	if (r)
+		return r;
+	if (cur && same_key(cur, g))
+		update = same_addresses(cur, g) || is_replica(c, w, cur);
+	if (update)
+		take_id(g, cur);
+	r = install(op, c, w, g, update);
+	return r ? r : follow(op, c, w, g);
+}
+
+int change_set(struct op *op, struct change *c, struct generation *g)
+{
+	_cleanup_work_ struct work w = { .lock = -1 };
+	const struct generation *cur;
+	int r = begin(op, c, &w, true);
+
+	if (r)
+		return r;
+	cur = current_of(&w.entry);
+	if (cur && cur->provider == KMS_LOCAL && g->provider == KMS_LOCAL)
+		return keep_local(op, c, &w, g);
+	return set_other(op, c, &w, g);
+}
+
+/* The same entry with another master key. */
+static int rewrap_new_key(struct op *op, struct change *c, struct work *w,
+			  struct generation *g, const char *new_key_uid)
+{
+	/* Repeated: the new one is current already, so only go on. */
+	bool update = new_key_uid && !strcmp(g->key_id, new_key_uid);
+	int r = 0;
+
+	if (new_key_uid)
+		snprintf(g->key_id, sizeof(g->key_id), "%s", new_key_uid);
+	else
+		secret_free(&g->local_key);
+	if (!new_key_uid)
+		r = secret_random(&g->local_key, LOCAL_KEY_BYTES);
+	if (!r && !update)
+		r = fresh_id(g);
+	if (!r)
+		r = prove(op, c, w, g);
+	if (!r)
+		r = install(op, c, w, g, update);
+	return r ? r : follow(op, c, w, g);
+}
+
+static int check_uid(struct op *op, const struct generation *g, const char *uid)
+{
+	if (g->provider == KMS_KMIP && !uid) {
+		op_next(op, "Make a key on the server and give its identifier "
+			    "with --new-key-uid.");
+		return op_fail(op, -EINVAL,
+			       "a KMIP server does not rotate keys by itself: "
+			       "--new-key-uid is needed");
+	}
+	if (g->provider != KMS_KMIP && uid) {
+		op_next(op, "Run 'kmscrypt kms rewrap' without it.");
+		return op_fail(op, -EINVAL,
+			       "--new-key-uid is for KMIP, and the entry uses "
+			       "%s",
+			       wrapped_provider_name(g->provider));
+	}
+	if (uid && !wrapped_name_ok(uid, true))
+		return op_fail(op, -EINVAL, "'%s' cannot be a key identifier",
+			       uid);
+	return 0;
+}
+
+int change_rewrap(struct op *op, struct change *c, const char *new_key_uid)
+{
+	_cleanup_work_ struct work w = { .lock = -1 };
+	_cleanup_generation_ struct generation g = { 0 };
+	int r = begin(op, c, &w, false);
+
+	if (!r)
+		r = config_current(op, c->name, &g);
+	if (!r)
+		r = check_uid(op, &g, new_key_uid);
+	if (r)
+		return r;
+	if (g.provider != KMS_VAULT)
+		return rewrap_new_key(op, c, &w, &g, new_key_uid);
+	r = kms_open(op, &g, &w.kms);
+	if (!r)
+		r = kms_newest_version(op, w.kms, &c->newest);
+	c->kind = CHANGE_UPDATED;
+	return r ? r : follow(op, c, &w, &g);
+}
+
+/* The first volume that can be reached has to open, or nothing is begun. */
+static int prove_present(struct op *op, struct change *c, struct work *w)
+{
+	static const struct generation none;
+
+	for (size_t i = 0; i < w->scan.n; i++) {
+		struct luks_place place = scan_place(&w->scan.items[i]);
+		_cleanup_rebind_ struct rebind b = { .target = &none };
+		int r;
+
+		if (w->scan.items[i].err ||
+		    !scan_depends(&w->scan.items[i], &w->entry))
+			continue;
+		r = rebind_sources(op, &w->entry, &b);
+		if (!r)
+			r = rebind_prove(op, &b, &place);
+		if (r)
+			return r;
+		op_init(op, c->timeout_ms);
+		break;
+	}
+	return 0;
+}
+
+int change_downgrade(struct op *op, struct change *c)
+{
+	_cleanup_work_ struct work w = { .lock = -1 };
+	_cleanup_generation_ struct generation g = { .provider = KMS_LOCAL };
+	const struct generation *cur;
+	int r = begin(op, c, &w, false);
+
+	if (r)
+		return r;
+	cur = current_of(&w.entry);
+	if (cur && cur->provider == KMS_LOCAL) {
+		if (w.entry.ngenerations > 1)
+			return keep_local(op, c, &w, &g);
+		return op_fail(op, -EBUSY,
+			       "entry '%s' uses a key file on this host "
+			       "already",
+			       c->name);
+	}
+	r = prove_present(op, c, &w);
+	return r ? r : set_other(op, c, &w, &g);
+}
+
+int change_unset(struct op *op, struct change *c, bool forget)
+{
+	_cleanup_work_ struct work w = { .lock = -1 };
+	int r = begin(op, c, &w, false);
+
+	for (size_t i = 0; !r && i < w.scan.n; i++) {
+		const struct scan_item *from = &w.scan.items[i];
+		struct change_item *item;
+
+		if (!scan_depends(from, &w.entry))
+			continue;
+		item = item_new(c, from);
+		if (!item)
+			r = -ENOMEM;
+	}
+	if (r)
+		return r;
+	if (c->n && !forget)
+		return op_fail(op, -EBUSY, "%zu volume%s on entry '%s'", c->n,
+			       c->n == 1 ? " depends" : "s depend", c->name);
+	return config_remove(op, &w.entry);
+}
