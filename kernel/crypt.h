@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The data path of one table: bios to sectors to the cipher. Knows no keyring
+ * and no volume; what it uses of one is its gate.
+ */
+#ifndef _KMSC_CRYPT_H
+#define _KMSC_CRYPT_H
+
+#include <linux/bio.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+
+struct dm_dev;
+struct dm_target;
+struct kmsc_gate;
+struct kmsc_params;
+
+/**
+ * struct kmsc_crypt - data path of one table
+ * @ti:		the dm target
+ * @dev:	the lower device
+ * @gate:	leads to the cipher
+ * @start:	where the data starts on @dev, in 512-byte sectors
+ * @iv_offset:	added to a sector's number, in 512-byte sectors
+ * @sector_size: bytes of an encryption sector
+ * @iv_shift:	from 512-byte sectors to what the IV counts
+ * @bios:	bios for writes
+ * @pages:	pages for what they carry
+ * @reserve:	held while waiting for pages, so that two writers never wait
+ *		for each other's part of the reserve
+ */
+struct kmsc_crypt {
+	struct dm_target *ti;
+	struct dm_dev *dev;
+	struct kmsc_gate *gate;
+	sector_t start;
+	u64 iv_offset;
+	unsigned int sector_size;
+	unsigned int iv_shift;
+	struct bio_set bios;
+	mempool_t pages;
+	struct mutex reserve;
+};
+
+int kmsc_crypt_setup(void);
+void kmsc_crypt_cleanup(void);
+
+int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
+		    struct dm_dev *dev, struct kmsc_gate *gate,
+		    const struct kmsc_params *params, unsigned int reqsize);
+void kmsc_crypt_exit(struct kmsc_crypt *crypt);
+int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio);
+
+#endif /* _KMSC_CRYPT_H */

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The gate of a volume, see gate.h. Opening and draining are the volume's
+ * business and under its lock; shutting is possible from any context.
+ */
+#include "gate.h"
+
+#include <linux/bitops.h>
+
+#define KMSC_GATE_SHUT	0
+
+static void gate_release(struct percpu_ref *ref)
+{
+	struct kmsc_gate *gate = container_of(ref, struct kmsc_gate, ref);
+
+	complete_all(&gate->drained);
+}
+
+/* A new gate is shut and drained. */
+int kmsc_gate_init(struct kmsc_gate *gate)
+{
+	init_completion(&gate->drained);
+	complete_all(&gate->drained);
+	gate->flags = BIT(KMSC_GATE_SHUT);
+	gate->cipher = NULL;
+	return percpu_ref_init(&gate->ref, gate_release, PERCPU_REF_INIT_DEAD,
+			       GFP_KERNEL);
+}
+
+void kmsc_gate_exit(struct kmsc_gate *gate)
+{
+	percpu_ref_exit(&gate->ref);
+}
+
+/**
+ * kmsc_gate_open - let users in
+ * @gate:	shut and drained
+ * @cipher:	owned by the gate until kmsc_gate_drain() gives it back
+ */
+void kmsc_gate_open(struct kmsc_gate *gate, struct kmsc_cipher *cipher)
+{
+	gate->cipher = cipher;
+	reinit_completion(&gate->drained);
+	clear_bit(KMSC_GATE_SHUT, &gate->flags);
+	percpu_ref_reinit(&gate->ref);
+}
+
+/* kmsc_gate_shut - from now on nobody enters; any context, any number of times */
+void kmsc_gate_shut(struct kmsc_gate *gate)
+{
+	if (!test_and_set_bit(KMSC_GATE_SHUT, &gate->flags))
+		percpu_ref_kill(&gate->ref);
+}
+
+/**
+ * kmsc_gate_drain - wait until nobody is inside
+ * @gate:	shut
+ *
+ * Return: the cipher, now the caller's to free; NULL if it was taken before.
+ */
+struct kmsc_cipher *kmsc_gate_drain(struct kmsc_gate *gate)
+{
+	struct kmsc_cipher *cipher;
+
+	wait_for_completion(&gate->drained);
+	cipher = gate->cipher;
+	gate->cipher = NULL;
+	return cipher;
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * kmscrypt: device-mapper encryption whose key the kernel fetches from a key
+ * management system. Start reading at include/uapi/kmscrypt.h, then target.c.
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+
+#include "acquire.h"
+#include "crypt.h"
+#include "keytype.h"
+#include "table.h"
+#include "target.h"
+
+static int __init kmsc_init(void)
+{
+	int r;
+
+	r = kmsc_table_selftest();
+	if (r)
+		return r;
+	r = kmsc_crypt_setup();
+	if (r)
+		return r;
+	r = register_key_type(&kmsc_key_type);
+	if (r)
+		goto err_crypt;
+	r = kmsc_acquire_setup();
+	if (r)
+		goto err_key_type;
+	r = kmsc_target_setup();
+	if (r)
+		goto err_acquire;
+	return 0;
+
+err_acquire:
+	kmsc_acquire_cleanup();
+err_key_type:
+	unregister_key_type(&kmsc_key_type);
+err_crypt:
+	kmsc_crypt_cleanup();
+	return r;
+}
+
+/*
+ * No table is left, dm holds the module for each. Attempts that nobody waits
+ * for any more may still run, and end in our code: they come first. Then the
+ * keys layer disposes of the keys that are not collected yet.
+ */
+static void __exit kmsc_exit(void)
+{
+	kmsc_target_cleanup();
+	kmsc_acquire_cleanup();
+	unregister_key_type(&kmsc_key_type);
+	kmsc_crypt_cleanup();
+}
+
+module_init(kmsc_init);
+module_exit(kmsc_exit);
+
+MODULE_DESCRIPTION("Device-mapper encryption with a key from a KMS");
+MODULE_LICENSE("GPL");

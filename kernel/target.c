@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The device-mapper target: a table line becomes a table of a volume
+ */
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
+#include "target.h"
+
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/module.h>
+#include <linux/slab.h>
+
+#include "acquire.h"
+#include "cipher.h"
+#include "crypt.h"
+#include "status.h"
+#include "table.h"
+#include "volume.h"
+
+/**
+ * struct kmsc_target - a table
+ * @table:	its line
+ * @dev:	lower device
+ * @user:	of the volume
+ * @crypt:	data path
+ */
+struct kmsc_target {
+	struct kmsc_table table;
+	struct dm_dev *dev;
+	struct kmsc_volume_user user;
+	struct kmsc_crypt crypt;
+};
+
+/* Half-built ones too */
+static void target_dtr(struct dm_target *ti)
+{
+	struct kmsc_target *target = ti->private;
+
+	if (!target)
+		return;
+	ti->private = NULL;
+	kmsc_crypt_exit(&target->crypt);
+	kmsc_volume_leave(&target->user);
+	if (target->dev)
+		dm_put_device(ti, target->dev);
+	kfree(target);
+}
+
+static int open_device(struct dm_target *ti, struct kmsc_target *target,
+		       const char *path)
+{
+	sector_t offset = target->table.params.offset;
+	sector_t size;
+	int r;
+
+	r = dm_get_device(ti, path, dm_table_get_mode(ti->table),
+			  &target->dev);
+	if (r) {
+		ti->error = "Device cannot be opened";
+		return r;
+	}
+	size = bdev_nr_sectors(target->dev->bdev);
+	if (offset > size || ti->len > size - offset) {
+		ti->error = "Device is too small for offset and length";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int open_volume(struct dm_target *ti, struct kmsc_target *target,
+		       unsigned int *ret_reqsize)
+{
+	const struct kmsc_params *params = &target->table.params;
+	int r;
+
+	r = kmsc_volume_join(&target->user, target->table.uuid,
+			     target->dev->bdev->bd_dev, ti->table);
+	if (r) {
+		ti->error = "Out of memory";
+		return r;
+	}
+	r = kmsc_volume_open(target->user.vol, params);
+	if (r) {
+		ti->error = kmsc_attempt_error(r);
+		return r;
+	}
+	return kmsc_volume_compare(target->user.vol, params, ret_reqsize,
+				   &ti->error);
+}
+
+static void set_features(struct dm_target *ti, const struct kmsc_table *table)
+{
+	/* Passed on, but not once the volume is locked: see crypt.c. */
+	ti->num_flush_bios = 1;
+	if (table->options & KMSC_OPT_ALLOW_DISCARDS)
+		ti->num_discard_bios = 1;
+	ti->limit_swap_bios = true;
+	ti->accounts_remapped_io = true;
+}
+
+/* In the order of the line; the KMS is asked when all else is right. */
+static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct kmsc_target *target;
+	const char *device;
+	unsigned int reqsize;
+	int r;
+
+	target = kzalloc(sizeof(*target), GFP_KERNEL);
+	if (!target) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+	ti->private = target;
+
+	r = kmsc_table_parse(&target->table, argc, argv, ti->len, &device,
+			     &ti->error);
+	if (r)
+		goto bad;
+	r = kmsc_cipher_check(target->table.params.cipher,
+			      target->table.params.key_bytes, &ti->error);
+	if (r)
+		goto bad;
+	r = open_device(ti, target, device);
+	if (r)
+		goto bad;
+	r = open_volume(ti, target, &reqsize);
+	if (r)
+		goto bad;
+	r = kmsc_crypt_init(&target->crypt, ti, target->dev,
+			    &target->user.vol->gate, &target->table.params,
+			    reqsize);
+	if (r) {
+		ti->error = "Out of memory";
+		goto bad;
+	}
+	set_features(ti, &target->table);
+	return 0;
+
+bad:
+	target_dtr(ti);
+	return r;
+}
+
+static int target_map(struct dm_target *ti, struct bio *bio)
+{
+	struct kmsc_target *target = ti->private;
+
+	return kmsc_crypt_map(&target->crypt, bio);
+}
+
+static void target_status(struct dm_target *ti, status_type_t type,
+			  unsigned int flags, char *result, unsigned int maxlen)
+{
+	struct kmsc_target *target = ti->private;
+	struct kmsc_volume_info info;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		kmsc_volume_info(target->user.vol, &info);
+		kmsc_status_info(&info, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		kmsc_status_table(&target->table, target->dev->name, result,
+				  maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		kmsc_status_ima(ti, &target->table, target->dev->name, result,
+				maxlen);
+		break;
+	}
+}
+
+/* dm holds SRCU around a message, so each returns at once. */
+static int target_message(struct dm_target *ti, unsigned int argc, char **argv,
+			  char *result, unsigned int maxlen)
+{
+	struct kmsc_target *target = ti->private;
+	const struct kmsc_params *params = &target->table.params;
+	struct kmsc_volume *vol = target->user.vol;
+
+	if (argc == 1 && !strcasecmp(argv[0], "lock"))
+		return kmsc_volume_lock(vol);
+	if (argc == 1 && !strcasecmp(argv[0], "unlock"))
+		return kmsc_volume_unlock(vol, params);
+	if (argc == 1 && !strcasecmp(argv[0], "renew"))
+		return kmsc_volume_renew(vol, params);
+	pr_warn("unknown message, known are: lock, unlock, renew\n");
+	return -EINVAL;
+}
+
+static int target_iterate_devices(struct dm_target *ti,
+				  iterate_devices_callout_fn fn, void *data)
+{
+	struct kmsc_target *target = ti->private;
+
+	return fn(ti, target->dev, target->table.params.offset, ti->len, data);
+}
+
+/*
+ * A sector is the unit of encryption: nothing smaller may come, and none may
+ * lie across more pieces of memory than it must.
+ */
+static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct kmsc_target *target = ti->private;
+	unsigned int size = target->table.params.sector_size;
+
+	limits->logical_block_size = max_t(unsigned int,
+					   limits->logical_block_size, size);
+	limits->physical_block_size = max_t(unsigned int,
+					    limits->physical_block_size, size);
+	limits->io_min = max_t(unsigned int, limits->io_min, size);
+	limits->dma_alignment = limits->logical_block_size - 1;
+}
+
+static struct target_type kmsc_target = {
+	.name		= KMSC_TARGET_NAME,
+	.version	= { 0, 1, 0 },
+	.module		= THIS_MODULE,
+	.ctr		= target_ctr,
+	.dtr		= target_dtr,
+	.map		= target_map,
+	.status		= target_status,
+	.message	= target_message,
+	.iterate_devices = target_iterate_devices,
+	.io_hints	= target_io_hints,
+};
+
+int __init kmsc_target_setup(void)
+{
+	return dm_register_target(&kmsc_target);
+}
+
+void kmsc_target_cleanup(void)
+{
+	dm_unregister_target(&kmsc_target);
+}
