@@ -124,10 +124,12 @@ static int session_open(struct session *s, struct op *op,
 	r = crypt_load(s->cd, CRYPT_LUKS2, NULL);
 	if (r != -EINVAL && r != -ENOENT)
 		return r < 0 ? fail(s, r) : 0;
+	/* what it says then is a debug message at best */
 	if (has_magic(s->path))
 		return op_fail(op, -EBADMSG,
-			       "%s has no LUKS2 header that can be read: %s",
-			       s->path, s->said);
+			       "the LUKS2 header of %s is damaged in both "
+			       "copies",
+			       s->path);
 	return op_fail(op, -ENODATA, "%s has no LUKS2 header", s->path);
 }
 
