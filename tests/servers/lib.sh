@@ -139,7 +139,8 @@ vault_api() {
 	answer=$(vault_curl "$1" "$2" "${3:-}" --write-out '\n%{http_code}') ||
 		return
 	status=${answer##*$'\n'}
-	printf '%s\n' "${answer%$'\n'*}"
+	answer=${answer%$'\n'*}
+	[ -z "$answer" ] || printf '%s\n' "$answer"
 	[ "$status" -lt 400 ]
 }
 

@@ -66,7 +66,10 @@ def main():
     core = Core(root_token(args.root_token_file), args.state, args.release)
     faults, log = Faults(), Log(args.log)
     tls = tls_context(args.cert, args.key, args.client_ca)
-    server = Listener(args.listen, args.port, tls, core, faults, log)
+    try:
+        server = Listener(args.listen, args.port, tls, core, faults, log)
+    except (ValueError, OSError) as error:
+        sys.exit("vault-server: %s" % error)
     if args.control:
         control = Control(args.control, core, faults, log)
         threading.Thread(target=control.serve_forever, daemon=True).start()

@@ -192,11 +192,11 @@ class Cert(Roles):
             return True
         if trusted.subject != leaf.issuer:
             return False
-        public = trusted.public_key()
-        how = ((padding.PKCS1v15(),) if not isinstance(
-            public, ec.EllipticCurvePublicKey) else ())
-        algorithm = leaf.signature_hash_algorithm
-        how += ((ec.ECDSA(algorithm),) if not how else (algorithm,))
+        public, algorithm = trusted.public_key(), leaf.signature_hash_algorithm
+        if isinstance(public, ec.EllipticCurvePublicKey):
+            how = (ec.ECDSA(algorithm),)
+        else:
+            how = (padding.PKCS1v15(), algorithm)
         try:
             public.verify(leaf.signature, leaf.tbs_certificate_bytes, *how)
         except InvalidSignature:

@@ -23,7 +23,7 @@ class Reply:
 
 
 def nested(text):
-    """Go's multierror rendering, which the real server wraps some errors in."""
+    """Go's multierror rendering, in which some errors come wrapped."""
     return "1 error occurred:\n\t* %s\n\n" % text
 
 
