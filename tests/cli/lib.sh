@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2119,SC2120
+# For the t-*.sh beside it: TAP, a private machine in a folder, the servers.
+#
+#   . lib.sh; cli_begin         a new empty KMSCRYPT_ROOT in $CLI_DIR
+#   k ARGUMENTS                 runs kmscrypt: CODE, OUT and ERR are set
+#   ok NAME COMMAND...          one result: does COMMAND succeed?
+#   ends CODE NAME ARGUMENTS    one result: does kmscrypt exit with CODE?
+#   cli_end                     the plan; call it last
+#
+# KMSCRYPT names the program (default: build/kmscrypt).
+
+CLI_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+KMSCRYPT=${KMSCRYPT:-$CLI_HOME/../../build/kmscrypt}
+# shellcheck source=../servers/lib.sh
+. "$CLI_HOME/../servers/lib.sh"
+
+cli_count=0
+cli_failed=0
+CODE=0 OUT='' ERR='' KEY=''
+
+cli_begin() {
+	local tool
+	for tool in cryptsetup strace openssl curl; do
+		command -v "$tool" >/dev/null && continue
+		echo "Bail out! $tool is missing: see tests/cli/packages.txt"
+		exit 1
+	done
+	if [ "$(id -u)" != 0 ]; then
+		echo "Bail out! root is needed: KMSCRYPT_ROOT is root's alone"
+		exit 1
+	fi
+	servers_begin || exit 1
+	CLI_DIR=$SERVERS_DIR/cli
+	mkdir "$CLI_DIR"
+	cli_root a
+}
+
+# cli_root NAME: another machine, empty at first
+cli_root() {
+	export KMSCRYPT_ROOT=$CLI_DIR/root-$1
+	mkdir -p "$KMSCRYPT_ROOT"
+}
+
+cli_end() {
+	echo "1..$cli_count"
+	[ "$cli_failed" = 0 ] && [ "$cli_count" != 0 ]
+	exit
+}
+
+diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+# result STATUS NAME
+result() {
+	cli_count=$((cli_count + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $cli_count - $2"
+		return 0
+	fi
+	cli_failed=$((cli_failed + 1))
+	echo "not ok $cli_count - $2"
+	diag "called at line ${BASH_LINENO[1]}"
+	diag "exit $CODE"
+	[ -z "$OUT" ] || diag "out: $OUT"
+	[ -z "$ERR" ] || diag "err: $ERR"
+	return 1
+}
+
+not() { ! "$@"; }
+
+# skip NAME WHY
+skip() {
+	cli_count=$((cli_count + 1))
+	echo "ok $cli_count - $1 # SKIP $2"
+}
+
+ok() {
+	local name=$1
+	shift
+	"$@"
+	result $? "$name"
+}
+
+k() {
+	CODE=0
+	OUT=$("$KMSCRYPT" "$@" 2>"$CLI_DIR/stderr" </dev/null) || CODE=$?
+	ERR=$(cat "$CLI_DIR/stderr")
+}
+
+ends() {
+	local code=$1 name=$2
+	shift 2
+	k "$@"
+	[ "$CODE" = "$code" ]
+	result $? "$name"
+}
+
+# says WORDS NAME: the last command's error has these words
+says() {
+	[[ $ERR == *"$1"* ]]
+	result $? "$2"
+}
+
+# shows WORDS NAME: its output has
+shows() {
+	[[ $OUT == *"$1"* ]]
+	result $? "$2"
+}
+
+# field EXPRESSION: of the last command's JSON output
+field() { json_get "$1" <<<"$OUT" 2>/dev/null; }
+
+# image NAME [MIB]: a new empty image, prints its path
+image() {
+	local path=$CLI_DIR/$1.img
+	rm -f "$path"
+	truncate -s "${2:-20}M" "$path"
+	echo "$path"
+}
+
+# read_key IMAGE: KEY becomes its volume key, hex; fails when it does not open
+read_key() {
+	local file=$CLI_DIR/exported-key
+	KEY=
+	rm -f "$file"
+	k dump "$1" --dump-volume-key --volume-key-file "$file"
+	[ "$CODE" = 0 ] || return 1
+	KEY=$(od -An -v -tx1 "$file" | tr -d ' \n')
+	rm -f "$file"
+}
+
+key_of() { read_key "$1" && echo "$KEY"; }
+
+# opens IMAGE KEY: it opens, and the key is this one
+opens() { [ -n "$2" ] && read_key "$1" && [ "$KEY" = "$2" ]; }
+
+# bound_to IMAGE PROVIDER...: these are the providers of its bindings, in order
+bound_to() {
+	local path=$1
+	shift
+	k dump "$path" --json
+	[ "$(python3 -c '
+import json, sys
+print(*[b.get("provider", "damaged") for b in json.load(sys.stdin)["bindings"]])
+' <<<"$OUT")" = "$*" ]
+}
+
+# generations STATE: how many the entries have in that state
+generations() {
+	"$KMSCRYPT" kms show --json | python3 -c '
+import json, sys
+print(sum(g["state"] == sys.argv[1]
+          for e in json.load(sys.stdin)["entries"] for g in e["generations"]))
+' "$1"
+}
+
+# A transit mount of our own, so that a real server can be used, too.
+cli_vault() {
+	vault_start || return
+	MOUNT=kmscrypt-test-$$
+	vault_api POST "sys/mounts/$MOUNT" '{"type":"transit"}' >/dev/null &&
+		vault_api POST "$MOUNT/keys/k" '{}' >/dev/null &&
+		vault_api POST "$MOUNT/keys/other" '{}' >/dev/null || return
+	printf '%s\n' "$VAULT_TOKEN" >"$CLI_DIR/token"
+}
+
+cli_vault_end() {
+	vault_api DELETE "sys/mounts/$MOUNT" >/dev/null
+}
+
+# set_vault [KEY] [ARGUMENTS]: kms set vault with all that the server needs
+set_vault() {
+	local key=${1:-k}
+	shift
+	k kms set vault "$VAULT_ADDR" "$key" --token-file "$CLI_DIR/token" \
+		--transit-path "$MOUNT" \
+		${VAULT_CACERT:+--ca-cert "$VAULT_CACERT"} "$@"
+	[ "$CODE" = 0 ]
+}
+
+# set_kmip UID [ARGUMENTS]
+set_kmip() {
+	local uid=$1
+	shift
+	k kms set kmip "$KMIP_ADDR" "$uid" --client-cert "$KMIP_CERT" \
+		--client-key "$KMIP_KEY" --ca-cert "$KMIP_CACERT" "$@"
+	[ "$CODE" = 0 ]
+}

@@ -1,0 +1,109 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kms rewrap: new versions in Vault (server-side), a new UID with KMIP, a new
+# key file locally; only what is stale; repeating resumes.
+set -u
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cli_begin
+cli_vault || exit 1
+kmip_start || exit 1
+uid=$(kmip_admin create) && uid2=$(kmip_admin create) || exit 1
+
+version() { k dump "$1" --json && field bindings.0.key_version; }
+key_id() { k dump "$1" --json && field bindings.0.key_id; }
+
+a=$(image a) b=$(image b)
+
+# --- Vault ---
+ok "Vault" set_vault k
+ends 0 "format" format "$a"
+key_a=$(key_of "$a")
+ends 1 "--new-key-uid is refused for Vault" kms rewrap --new-key-uid 5
+says "for KMIP" "... and says why"
+before=$(sha256sum <"$a")
+ends 0 "nothing is stale" kms rewrap --json
+ok "... so nothing is done" [ "$(field rewrapped)$(field current)" = 01 ]
+ok "... the header is untouched" [ "$(sha256sum <"$a")" = "$before" ]
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+ends 0 "a dry run after a rotation" kms rewrap --dry-run --json
+ok "... finds one" [ "$(field rewrapped)" = 1 ]
+ok "... and changes nothing" [ "$(sha256sum <"$a")" = "$before" ]
+vault_is_real || vault_log_clear
+ends 0 "rewrap" kms rewrap --json
+ok "... does one" [ "$(field rewrapped)" = 1 ]
+if vault_is_real; then
+	skip "the volume key stays in the KMS" "a real server has no log here"
+else
+	vault_log >"$CLI_DIR/log"
+	ok "Vault was asked to rewrap" grep -q "/rewrap/k" "$CLI_DIR/log"
+	ok "... and never to decrypt" not grep -q "/decrypt/k" "$CLI_DIR/log"
+fi
+ok "... it has version 2" [ "$(version "$a")" = 2 ]
+ok "... and opens with the same key" opens "$a" "$key_a"
+vault_api POST "$MOUNT/keys/k/config" '{"min_decryption_version":2}' >/dev/null
+ok "... also when version 1 is retired" opens "$a" "$key_a"
+ends 0 "again" kms rewrap --json
+ok "... does nothing" [ "$(field rewrapped)$(field current)" = 01 ]
+before=$(sha256sum <"$a")
+ends 0 "--all" kms rewrap --all --json
+ok "... does it anyway" [ "$(field rewrapped)" = 1 ]
+ok "... the ciphertext is new" [ "$(sha256sum <"$a")" != "$before" ]
+ok "... and opens" opens "$a" "$key_a"
+
+# --- a version that is retired under a volume ---
+ends 0 "format b" format "$b"
+key_b=$(key_of "$b")
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+vault_api POST "$MOUNT/keys/k/config" '{"min_decryption_version":3}' >/dev/null
+ok "a retired version does not open" not opens "$b" "$key_b"
+ok "... is exit 9" [ "$CODE" = 9 ]
+ends 7 "... and cannot be rewrapped" kms rewrap
+shows "$b: FAILED" "... which is named"
+vault_api POST "$MOUNT/keys/k/config" '{"min_decryption_version":1}' >/dev/null
+ends 0 "it can once it is allowed again" kms rewrap
+ok "... and opens" opens "$b" "$key_b"
+
+# --- KMIP ---
+ok "to KMIP" set_kmip "$uid"
+ends 1 "KMIP needs a UID" kms rewrap
+says "--new-key-uid is needed" "... and says so"
+ends 1 "a UID with a line break" kms rewrap --new-key-uid $'5\r\nx'
+ends 4 "a UID that is not there" kms rewrap --new-key-uid 99999
+pre=$(kmip_admin create --no-activate)
+ends 1 "a key that is not active" kms rewrap --new-key-uid "$pre"
+ok "... nothing has changed" [ "$(key_id "$a")" = "$uid" ]
+ok "... and nothing is retiring" [ "$(generations retiring)" = 0 ]
+ends 0 "a dry run" kms rewrap --new-key-uid "$uid2" --dry-run --json
+ok "... finds two" [ "$(field rewrapped)" = 2 ]
+ok "... and changes nothing" [ "$(key_id "$a")" = "$uid" ]
+mv "$b" "$b.away"
+ends 7 "rewrap with a volume away" kms rewrap --new-key-uid "$uid2"
+ok "... a has the new key" [ "$(key_id "$a")" = "$uid2" ]
+ok "... and opens" opens "$a" "$key_a"
+mv "$b.away" "$b"
+ok "... b opens with the old one" opens "$b" "$key_b"
+ends 0 "repeating resumes" kms rewrap --new-key-uid "$uid2" --json
+ok "... does the other" [ "$(field rewrapped)$(field current)" = 11 ]
+ok "... and the old generation is gone" [ "$(generations retiring)" = 0 ]
+kmip_admin deactivate "$uid"
+ok "the old key is not needed any more" opens "$b" "$key_b"
+kmip_admin deactivate "$uid2"
+ok "the new one is" not opens "$b" "$key_b"
+ok "... exit 9" [ "$CODE" = 9 ]
+ends 9 "... also for the check" kms check
+
+# --- local ---
+cli_root b
+k kms set local
+c=$(image c)
+k format "$c"
+key_c=$(key_of "$c")
+old=$(sha256sum <"$(find "$KMSCRYPT_ROOT/etc" -name local.key)")
+ends 0 "local gets a new key file" kms rewrap
+ok "... another one" \
+	[ "$(sha256sum <"$(find "$KMSCRYPT_ROOT/etc" -name local.key)")" != "$old" ]
+ok "... and opens" opens "$c" "$key_c"
+
+cli_vault_end
+cli_end

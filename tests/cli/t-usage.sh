@@ -1,0 +1,110 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Wrong usage: exit 1, words that help, nothing done.
+set -u
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cli_begin
+
+key=$SERVERS_PKI/client.key cert=$SERVERS_PKI/client.pem
+echo token >"$CLI_DIR/token"
+
+ends 1 "no command"
+says usage: "... shows the usage"
+ends 1 "an unknown command" kms sett vault
+says "unknown command 'kms sett'" "... is named"
+ends 1 "half a command" kms set
+says "kmscrypt help kms set" "... points to its help"
+ends 0 "help" help
+shows "kms set vault URL" "... lists the commands"
+ends 0 "help of a group" help kms
+shows "kms rewrap" "... lists it"
+ends 0 "help of one" help kms set kmip
+shows "--client-cert FILE" "... lists its options"
+ends 1 "help of none" help nonsense
+ends 0 "--version" --version
+
+ends 1 "an unknown option" list --nonsense=secret
+says "'--nonsense'" "... is named"
+ok "... without its value" [ "${ERR/secret/}" = "$ERR" ]
+ends 1 "an option of another command" list --new-key-uid 5
+says "does not go with 'list'" "... is named"
+ends 1 "an option twice" kms check --name a --name b
+ends 1 "an option without its argument" kms check --name
+ends 1 "too many arguments" kms set local x
+ends 1 "too few arguments" format
+ends 1 "an empty argument" format ''
+ends 1 "a word that is not one of the choices" format x --on-lock never
+says "error|queue" "... the choices are named"
+ends 1 "a number that is none" format x --lease 10s
+ends 1 "a number out of range" format x --lease 5
+ends 1 "a name of an entry with a slash" kms check --name ../x
+ends 1 "an empty name of an entry" kms check --name ''
+
+ends 1 "vault without a token" kms set vault https://127.0.0.1:1 k
+says "--token-file" "... says what is needed"
+ends 1 "vault with two tokens" kms set vault https://127.0.0.1:1 k \
+	--token-file "$CLI_DIR/token" --token x
+ends 1 "vault with an empty token" kms set vault https://127.0.0.1:1 k --token=
+ends 1 "vault with a client certificate" kms set vault https://127.0.0.1:1 k \
+	--token x --client-cert "$cert" --client-key "$key"
+ends 1 "kmip with a token" kms set kmip 127.0.0.1:1 5 --token x \
+	--client-cert "$cert" --client-key "$key"
+ok "... which is not shown" [ "${ERR/ x/}" = "$ERR" ]
+ends 1 "kmip without a certificate" kms set kmip 127.0.0.1:1 5 \
+	--client-key "$key"
+says "--client-cert" "... says so"
+ends 1 "kmip without a key" kms set kmip 127.0.0.1:1 5 --client-cert "$cert"
+ends 4 "a file that is missing" kms set vault https://127.0.0.1:1 k \
+	--token-file "$CLI_DIR/missing"
+says "$CLI_DIR/missing" "... is named"
+
+for bad in '../k' 'a/b' $'a\r\nX: y' 'a b' '.' '..' 'k?x' 'k%2e' '' \
+	"$(printf 'x%.0s' {1..300})"; do
+	ends 1 "a key named ${bad@Q}" kms set vault https://127.0.0.1:1 \
+		"$bad" --token x
+done
+for bad in '../sys' 'a//b' '/transit' 'transit/' $'a\nb' 'a/./b' 'a/../b'; do
+	ends 1 "a mount named ${bad@Q}" kms set vault https://127.0.0.1:1 k \
+		--token x --transit-path "$bad"
+	ends 1 "a namespace named ${bad@Q}" kms set vault https://127.0.0.1:1 \
+		k --token x --namespace "$bad"
+done
+for bad in '' ',' 'https://a,' $'https://a\r\nHost: b' 'https://a b' \
+	'127.0.0.1' 'ftp://127.0.0.1:1' 'http://user:secret@127.0.0.1:1'; do
+	k kms set vault "$bad" k --token x
+	[ "$CODE" = 1 ]
+	result $? "an address ${bad@Q}"
+done
+ok "nothing was saved" [ ! -e "$KMSCRYPT_ROOT/etc" ]
+
+ends 4 "no entry" kms check
+says "kmscrypt kms set" "... says how to make one"
+ends 4 "no entry to rewrap" kms rewrap
+ends 4 "no entry to unset" kms unset
+ends 4 "no entry to format with" format "$(image a)"
+ends 4 "no device" dump "$CLI_DIR/none"
+ends 4 "no volume there" dump "$(image a)"
+ends 4 "no volume to open" table "$(image a)"
+ends 0 "nothing to show" kms show
+ends 0 "nothing to list" list
+ends 0 "nothing to show, as JSON" kms --json
+ok "... is an empty list" [ "$(field entries)" = "[]" ]
+
+ends 4 "an error as JSON" kms check --json
+ok "... has nothing on stdout" [ -z "$OUT" ]
+OUT=$ERR
+ok "... has the code" [ "$(field error.code)" = 4 ]
+ok "... the errno" [ "$(field error.errno)" = ENODATA ]
+ok "... whether to try again" [ "$(field error.retryable)" = false ]
+ok "... a message" [ -n "$(field error.message)" ]
+ok "... what to do next" [ -n "$(field error.next)" ]
+ends 1 "a usage error as JSON" kms check --json --nonsense
+OUT=$ERR
+ok "... is JSON" [ "$(field error.code)" = 1 ]
+
+"$KMSCRYPT" help >/dev/full 2>"$CLI_DIR/stderr"
+CODE=$? ERR=$(cat "$CLI_DIR/stderr")
+ok "a full disk behind stdout is an error" [ "$CODE" = 8 ]
+
+cli_end
