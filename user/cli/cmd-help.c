@@ -12,17 +12,21 @@
 int cmd_help(struct cli *cli)
 {
 	char path[128] = "";
+	const struct command *exact = NULL;
 	size_t used = 0, found = 0;
 
 	for (size_t i = 0; i < cli->nargs && used < sizeof(path); i++)
 		used += (size_t)snprintf(path + used, sizeof(path) - used,
 					 "%s%s", i ? " " : "", cli->args[i]);
 	for (size_t i = 0; i < commands_count; i++) {
-		if (*path && !strcmp(commands[i].path, path)) {
-			usage_command(stdout, &commands[i]);
-			return 0;
-		}
+		if (*path && !strcmp(commands[i].path, path))
+			exact = &commands[i];
 		found += usage_below(commands[i].path, path) != 0;
+	}
+	/* "kms" is a command and a group: then the group is shown. */
+	if (exact && found == 1) {
+		usage_command(stdout, exact);
+		return 0;
 	}
 	if (!found) {
 		op_fail(&cli->op, -EINVAL, "there is no command '%s'", path);

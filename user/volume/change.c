@@ -253,12 +253,31 @@ static int follow(struct op *op, struct change *c, struct work *w,
 	return drop_unused(op, c, &w->entry);
 }
 
+/* How the KMS wraps, as it has just shown, is what the generation keeps. */
+static int pin_mode(struct op *op, struct kms *kms, struct generation *g)
+{
+	_cleanup_secret_ struct secret probe = SECRET_EMPTY;
+	struct wrapped w;
+	int r;
+
+	if (g->mode != WRAP_MODE_NONE || g->provider != KMS_KMIP)
+		return 0;
+	r = secret_random(&probe, KMSC_CAPSULE_SIZE);
+	if (!r)
+		r = kms_wrap(op, kms, &probe, &w);
+	if (!r)
+		g->mode = w.mode;
+	return r;
+}
+
 static int prove(struct op *op, struct change *c, struct work *w,
-		 const struct generation *g)
+		 struct generation *g)
 {
 	int r = kms_open(op, g, &w->kms);
 
-	return r ? r : kms_check(op, w->kms, &c->health);
+	if (!r)
+		r = kms_check(op, w->kms, &c->health);
+	return r ? r : pin_mode(op, w->kms, g);
 }
 
 static bool same_key(const struct generation *a, const struct generation *b)
