@@ -14,9 +14,10 @@
 
 /*
  * What json-c lets through even when it is strict: names in single quotes, NaN
- * and Infinity, and two members with one name, of which it keeps the last and
- * another reader may keep the first. The last is found by counting: the colons
- * outside of strings are the members that the text has.
+ * and Infinity, control characters in strings, and two members with one name,
+ * of which it keeps the last and another reader may keep the first. The last
+ * is found by counting: the colons outside of strings are the members that the
+ * text has.
  */
 static int scan(const char *text, size_t len, size_t *ret_members)
 {
@@ -24,6 +25,8 @@ static int scan(const char *text, size_t len, size_t *ret_members)
 	size_t i, n = 0;
 
 	for (i = 0; i < len; i++) {
+		if (inside && (uint8_t)text[i] < ' ')
+			return -EPROTO;
 		if (inside && text[i] == '\\')
 			i++;
 		else if (text[i] == '"')

@@ -89,6 +89,7 @@ static const char *trouble_words(const struct vault_answer *a)
 static void trouble(struct attempt *a)
 {
 	a->err = -EHOSTUNREACH;
+	a->final = false;
 	snprintf(a->words, sizeof(a->words), "%s (HTTP %ld%s%s)",
 		 trouble_words(&a->answer), a->answer.status,
 		 a->answer.errors[0] ? ": " : "", a->answer.errors);
