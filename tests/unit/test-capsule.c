@@ -262,6 +262,13 @@ static void test_each_field_of_the_description(void **state)
 	FLIP(header.digest.value_len);
 	assert_differs(32, 1);
 	assert_differs(64, 0);
+	/* a capsule that disagrees with itself */
+	capsule.uuid[0] ^= 1;
+	assert_differs(64, 1);
+	capsule.uuid[0] ^= 1;
+	secret_truncate(&capsule.key, 32);
+	assert_differs(64, 1);
+	capsule.key.len = 64;
 	/* what is no part of it */
 	strcpy(header.label, "other");
 	header.keyslots = 3;
