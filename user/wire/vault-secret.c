@@ -53,7 +53,7 @@ int vault_secret_take(struct secret *body, const char *name,
 
 	while (i < body->len) {
 		size_t start, end, value;
-		bool match;
+		bool match, escaped;
 		int r;
 
 		if (!at(body, i, '"')) {
@@ -64,9 +64,15 @@ int vault_secret_take(struct secret *body, const char *name,
 		end = string_end(body, start);
 		match = end - start == name_len &&
 			!memcmp(body->data + start, name, name_len);
+		escaped = memchr(body->data + start, '\\', end - start);
 		i = end + 1;
 		value = skip_space(body, i);
-		if (!match || !at(body, value, ':'))
+		if (!at(body, value, ':'))
+			continue;
+		/* may be any name; Vault writes none like that */
+		if (escaped)
+			return -EPROTO;
+		if (!match)
 			continue;
 		value = skip_space(body, value + 1);
 		if (!at(body, value, '"'))

@@ -15,7 +15,7 @@
  * another type stay: they are no secrets of Vault's, and whoever reads them
  * finds that type wrong.
  * Return: how many were not empty, -EPROTO when one has an escape in it (no
- * base64 and no token has), -EMSGSIZE, -ENOMEM.
+ * base64 and no token has) or any name has, -EMSGSIZE, -ENOMEM.
  */
 int vault_secret_take(struct secret *body, const char *name,
 		      struct secret *found, size_t max);
