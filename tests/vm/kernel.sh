@@ -6,7 +6,7 @@
 #
 # usage: kernel.sh [-v] [--refresh] NAME
 #
-# NAME is 6.1, 6.12, 7.2, 7.3 or newest. Prints name=value lines:
+# NAME is 6.1, 6.12, 7.2, 7.3 or newest (7.3). Prints name=value lines:
 #   name      the directory's name in the cache
 #   release   what uname -r will say
 #   vmlinux   the kernel image, uncompressed
@@ -52,7 +52,8 @@ fetch_packages() {
 # fetch_tree DIR: unpack, without configuring, what a module build needs
 fetch_tree() {
 	local dir=$1 sub
-	local tools=bash,coreutils,dash,findutils,gawk,grep,make,sed,xz-utils
+	local tools=bash,binutils,coreutils,dash,findutils,gawk,grep,make,sed
+
 
 	mmdebstrap --quiet --mode=root --variant=extract --arch=amd64 \
 		--aptopt='Acquire::Check-Valid-Until "false"' \

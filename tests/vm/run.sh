@@ -237,6 +237,7 @@ cleanup() {
 
 	for process in $machine $pump; do
 		kill -KILL "$process" 2>/dev/null || true
+		wait "$process" 2>/dev/null || true
 	done
 	rm -rf "$state"
 }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * A request-key action for the tests of the kernel module: answers as the
+ * files in its directory say, so that a test can be any helper and any KMS.
+ *
+ * usage: kernel-helper KEY DESCRIPTION CALLOUT
+ *
+ *   /run/kmsc-test/key   the volume key
+ *   /run/kmsc-test/mode  words, done in their order: sleep:MS, stop, exit,
+ *                        reject:ERRNO, and name=value that change the payload,
+ *                        which otherwise echoes what the callout asks for
+ *   /run/kmsc-test/log   gets a line "start PID DESCRIPTION CALLOUT", and
+ *                        another "end PID result=N" where there is a result
+ */
+#include <endian.h>
+#include <errno.h>
+#include <keyutils.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "uapi/kmscrypt.h"
+
+#define DIR "/run/kmsc-test/"
+
+static struct {
+	struct kmsc_payload payload;
+	char more[64];
+} out;
+static size_t size = sizeof(out.payload);
+
+static void note(const char *format, ...)
+{
+	FILE *file = fopen(DIR "log", "a");
+	va_list args;
+
+	if (!file)
+		exit(3);
+	va_start(args, format);
+	vfprintf(file, format, args);
+	va_end(args);
+	fclose(file);
+}
+
+static size_t slurp(const char *path, char *buf, size_t room)
+{
+	FILE *file = fopen(path, "r");
+	size_t n;
+
+	if (!file)
+		exit(4);
+	n = fread(buf, 1, room, file);
+	fclose(file);
+	return n;
+}
+
+static void put_uuid(const char *text)
+{
+	unsigned int i, byte;
+
+	for (i = 0; i < KMSC_UUID_BYTES && *text; text++) {
+		if (*text == '-')
+			continue;
+		sscanf(text++, "%2x", &byte);
+		out.payload.uuid[i++] = byte;
+	}
+}
+
+/* name=value, from the callout as from the mode */
+static void set(const char *name, const char *value)
+{
+	struct kmsc_payload *p = &out.payload;
+	unsigned long long n = strtoull(value, NULL, 0);
+
+	if (!strcmp(name, "cipher"))
+		strncpy(p->cipher, value, sizeof(p->cipher));
+	else if (!strcmp(name, "integrity"))
+		strncpy(p->integrity, value, sizeof(p->integrity));
+	else if (!strcmp(name, "uuid"))
+		put_uuid(value);
+	else if (!strcmp(name, "magic"))
+		p->magic[0] = n;
+	else if (!strcmp(name, "version"))
+		p->version = htole16(n);
+	else if (!strcmp(name, "total"))
+		p->total = htole16(n);
+	else if (!strcmp(name, "key_bytes"))
+		p->key_bytes = htole16(n);
+	else if (!strcmp(name, "policy"))
+		p->policy = htole16(n);
+	else if (!strcmp(name, "sector_size"))
+		p->sector_size = htole32(n);
+	else if (!strcmp(name, "flags"))
+		p->desc_flags = htole32(n);
+	else if (!strcmp(name, "iv_offset"))
+		p->iv_tweak = htole64(n);
+	else if (!strcmp(name, "offset"))
+		p->seg_offset = htole64(n * 512);
+	else if (!strcmp(name, "seg_offset"))
+		p->seg_offset = htole64(n);
+	else if (!strcmp(name, "seg_size"))
+		p->seg_size = htole64(n);
+	else if (!strcmp(name, "lease"))
+		p->lease_s = htole32(n);
+	else if (!strcmp(name, "epoch"))
+		p->epoch = htole64(n);
+	else if (!strcmp(name, "reserved"))
+		p->reserved[n] = 1;
+	else if (!strcmp(name, "key_tail"))
+		p->key[KMSC_KEY_MAX - 1] = n;
+	else if (!strcmp(name, "cipher_tail"))
+		p->cipher[KMSC_CIPHER_MAX - 1] = n;
+	else if (!strcmp(name, "size"))
+		size = n;
+}
+
+static void finish(long result)
+{
+	note("end %d result=%d\n", getpid(), result < 0 ? errno : 0);
+	exit(0);
+}
+
+static void act(key_serial_t key, char *word)
+{
+	char *value = strpbrk(word, "=:");
+	int n;
+
+	if (!strcmp(word, "stop"))
+		raise(SIGSTOP);
+	if (!strcmp(word, "exit"))
+		exit(1);
+	if (!value)
+		return;
+	n = atoi(value + 1);
+	if (*value == '=') {
+		*value = 0;
+		set(word, value + 1);
+	} else if (!strncmp(word, "sleep", 5)) {
+		usleep(n * 1000);
+	} else if (!strncmp(word, "reject", 6)) {
+		finish(keyctl_reject(key, KMSC_REJECT_TIMEOUT_S, n, 0));
+	}
+}
+
+int main(int argc, char **argv)
+{
+	char mode[512] = "", *word, *value;
+	key_serial_t key;
+
+	if (argc != 4)
+		return 2;
+	key = atoi(argv[1]);
+	note("start %d %s %s\n", getpid(), argv[2], argv[3]);
+	if (keyctl_assume_authority(key) < 0)
+		return 5;
+
+	memcpy(out.payload.magic, KMSC_PAYLOAD_MAGIC, sizeof(out.payload.magic));
+	set("version", "1");
+	out.payload.total = htole16(KMSC_PAYLOAD_SIZE);
+	put_uuid(argv[2]);
+	slurp(DIR "key", (char *)out.payload.key, KMSC_KEY_MAX);
+	for (word = strtok(argv[3], " "); word; word = strtok(NULL, " ")) {
+		value = strchr(word, '=');
+		*value++ = 0;
+		set(word, value);
+	}
+	memset(out.payload.key + le16toh(out.payload.key_bytes), 0,
+	       KMSC_KEY_MAX - le16toh(out.payload.key_bytes));
+
+	slurp(DIR "mode", mode, sizeof(mode) - 1);
+	for (word = strtok(mode, " \n"); word; word = strtok(NULL, " \n"))
+		act(key, word);
+	finish(keyctl_instantiate(key, &out, size, 0));
+}
