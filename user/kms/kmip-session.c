@@ -236,6 +236,12 @@ static int result_failed(struct op *op, const struct kmip_result *res)
 	int err = -EPROTO;
 	size_t i;
 
+	/* We never ask for an answer at another time (Asynchronous). */
+	if (res->status != KMIP_STATUS_FAILED)
+		return op_fail(op, err,
+			       "the server has neither done nor refused what "
+			       "was asked (status %u)",
+			       res->status);
 	for (i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (map[i].reason == res->reason)
 			err = map[i].err;
@@ -333,13 +339,14 @@ static bool connection_ended(int r)
 	return r == -EPIPE || r == -ECONNRESET;
 }
 
-/* No answer from a server that we have just shaken hands with */
-static int ended_without_answer(struct op *op, int r)
+/*
+ * No answer from a server that we have just shaken hands with. Some do that to
+ * a client that they do not accept, and the words say so; but it is no verdict
+ * (-EACCES), as anybody on the way can end a connection.
+ */
+static int ended_without_answer(struct op *op)
 {
-	if (r == -ECONNRESET)
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server broke the connection");
-	return op_fail(op, -EACCES,
+	return op_fail(op, -EHOSTUNREACH,
 		       "the server closes the connection without an answer, "
 		       "as some do to a client certificate or a credential "
 		       "that they do not accept");
@@ -367,7 +374,7 @@ static int call_address(struct op *op, struct kmip_session *s,
 			r = exchange(op, s, q, ret);
 	}
 	if (connection_ended(r))
-		r = ended_without_answer(op, r);
+		r = ended_without_answer(op);
 	if (r)
 		return r;
 	/* An answer, but not one to @q: it wants to be left alone. */
