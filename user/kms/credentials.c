@@ -44,12 +44,12 @@ static const struct {
 
 static struct secret *secret_at(const struct generation *g, size_t i)
 {
-	return (struct secret *)((char *)g + secrets[i].where);
+	return (void *)((char *)g + secrets[i].where);
 }
 
 static char **cert_at(const struct generation *g, size_t i)
 {
-	return (char **)((char *)g + certs[i].where);
+	return (void *)((char *)g + certs[i].where);
 }
 
 static char *credential_path(const char *id, const char *file)
