@@ -92,7 +92,7 @@ static void test_versions(void **state)
 		{ "vault:v1:QQ==", 1 },
 		{ "vault:v0:QQ==", 1 },
 		{ "vault:v4294967295:x", 4294967295 },
-		{ "vault:v4294967296:x", 0 },
+		{ "vault:v4294967297:x", 0 },
 		{ "vault:v99999999999999999999999:x", 0 },
 		{ "vault:v-1:x", 0 },
 		{ "vault:v 1:x", 0 },
@@ -186,6 +186,9 @@ static void test_bad_items(void **state)
 		{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\"}}" },
 		{ VAULT_CIPHERTEXT, 1,
 		  "{\"data\":{\"ciphertext\":\"x\",\"key_version\":-1}}" },
+		{ VAULT_CIPHERTEXT, 2,
+		  "{\"data\":{\"batch_results\":[{\"ciphertext\":\"a\"},"
+		  "{\"ciphertext\":\"b\"},{\"ciphertext\":\"c\"}]}}" },
 		{ VAULT_CIPHERTEXT, 101, "{}" },
 	};
 	struct vault_item items[101];
@@ -324,6 +327,22 @@ static void test_take(void **state)
 	secret_free(&found[1]);
 }
 
+/* An escape in the value or in any name: not as Vault writes */
+static void test_take_escaped(void **state)
+{
+	_cleanup_secret_ struct secret value =
+		text_of("{\"t\":\"se\\u0063ret\"}");
+	_cleanup_secret_ struct secret name =
+		text_of("{\"\\u0074\":\"secret\"}");
+	struct secret found = SECRET_EMPTY;
+
+	(void)state;
+	assert_int_equal(vault_secret_take(&value, "t", &found, 1), -EPROTO);
+	assert_string_equal((char *)value.data, "{\"t\":\"***********\"}");
+	assert_int_equal(vault_secret_take(&name, "t", &found, 1), -EPROTO);
+	assert_null(found.data);
+}
+
 static void test_version(void **state)
 {
 	_cleanup_secret_ struct secret body =
@@ -353,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_token),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_take),
+		cmocka_unit_test(test_take_escaped),
 		cmocka_unit_test(test_version),
 	};
 
