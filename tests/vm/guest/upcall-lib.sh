@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# For the tests of the whole way in the guest: dmsetup, the kernel, the real
+# /sbin/request-key, kmscrypt-upcall. Sourced.
+
+disk=/dev/vda
+disk2=/dev/vdb
+t=$(mktemp -d)
+
+# --- TAP ---
+tap_count=0
+tap_failed=0
+
+# ok NAME COMMAND...: one test; the command's output is shown if it fails
+ok() {
+	local name=$1 output
+	shift
+
+	tap_count=$((tap_count + 1))
+	if output=$("$@" 2>&1); then
+		echo "ok $tap_count - $name"
+	else
+		tap_failed=$((tap_failed + 1))
+		echo "not ok $tap_count - $name"
+		printf '%s\n' "command: $*" "$output" | sed 's/^/# /'
+		dmesg | tail -n 8 | sed 's/^/# kernel: /'
+	fi
+}
+
+not() {
+	! "$@"
+}
+
+is() {
+	[ "$1" = "$2" ] || {
+		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
+		return 1
+	}
+}
+
+like() {
+	[[ $2 =~ $1 ]] || {
+		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
+		return 1
+	}
+}
+
+done_testing() {
+	ok "module unloads" rmmod kmscrypt
+	echo "1..$tap_count"
+	[ $tap_failed -eq 0 ]
+	exit
+}
+
+# --- volumes ---
+# create NAME LINE...: dmsetup alone, as the kernel's user sees it
+create() {
+	local name=$1
+	shift
+
+	dmsetup create --noudevsync --noudevrules "$name" --table "$*"
+}
+
+remove() {
+	dmsetup remove --noudevsync --noudevrules "$1"
+}
+
+# table [DEV [SED-SCRIPT]]: the line that fits, or a changed one
+table() {
+	kmscrypt table "${1:-$disk}" | sed "${2:-}"
+}
+
+# refused ERRNO WORDS LINE...: nothing is mapped, dmsetup gets the errno's
+# text, the helper's line in the log has the name and the words
+refused() {
+	local errno=$1 words=$2 said log
+	shift 2
+
+	dmesg -C
+	if said=$(create refused "$*" 2>&1); then
+		remove refused
+		echo "loaded: $*"
+		return 1
+	fi
+	log=$(dmesg)
+	not dmsetup info refused >/dev/null 2>&1 || return
+	like "kmscrypt-upcall.*$words.*\\[$errno\\]" "$log" &&
+		like "$(errno_text "$errno")" "$said"
+}
+
+# errno_text NAME: what strerror(3) says
+errno_text() {
+	python3 -c 'import errno, os, sys
+print(os.strerror(getattr(errno, sys.argv[1])))' "$1"
+}
+
+# fresh [DEV]: a new volume with the local provider
+fresh() {
+	kmscrypt format --force "${1:-$disk}" >/dev/null
+}
+
+# token PYTHON [DEV]: run PYTHON on the token t of the volume
+token() {
+	local dev=${2:-$disk}
+
+	cryptsetup token export --token-id 0 "$dev" |
+		python3 -c 'import json, sys
+t = json.load(sys.stdin)
+exec(sys.argv[1])
+json.dump(t, sys.stdout)' "$1" >"$t/token.json"
+	cryptsetup token remove --token-id 0 "$dev"
+	cryptsetup token import --token-id 0 --json-file "$t/token.json" "$dev"
+}
+
+# in_time SECONDS COMMAND...: try until it succeeds
+in_time() {
+	local end=$((SECONDS + $1))
+	shift
+
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || {
+			echo "in vain: $*"
+			return 1
+		}
+		sleep 0.1
+	done
+}
+
+kmscrypt kms set local >/dev/null || {
+	echo "Bail out! no KMS entry"
+	exit 1
+}
