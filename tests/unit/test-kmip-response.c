@@ -396,6 +396,29 @@ static void test_malformed(void **state)
 	assert_int_equal(end_response(KMIP_OP_QUERY, &res), -EPROTO);
 }
 
+/* Malformed where we do not look: in a vendor's field, and after the end */
+static void test_malformed_elsewhere(void **state)
+{
+	struct kmip_result res;
+	size_t len;
+
+	(void)state;
+	begin_response(KMIP_OP_QUERY, 0);
+	ttlv_begin(&w, 0x540001);
+	ttlv_put_text(&w, 0x540002, "vendor");
+	ttlv_end(&w);
+	assert_int_equal(end_response(KMIP_OP_QUERY, &res), 0);
+	assert_int_equal(buf[w.len - 9], 6);
+	buf[w.len - 9] = 60;
+	assert_int_equal(kmip_response_parse(buf, w.len, KMIP_OP_QUERY, &res),
+			 -EPROTO);
+	buf[w.len - 9] = 6;
+	len = w.len;
+	memcpy(buf + len, buf, len);
+	assert_int_equal(kmip_response_parse(buf, len * 2, KMIP_OP_QUERY, &res),
+			 -EPROTO);
+}
+
 static void test_response_length(void **state)
 {
 	uint8_t head[TTLV_HEADER] = { 0x42, 0, 0x7b, 1, 0, 0, 0, 0x38 };
@@ -429,6 +452,7 @@ int main(void)
 		cmocka_unit_test(test_uid_payload),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_malformed_elsewhere),
 		cmocka_unit_test(test_response_length),
 	};
 

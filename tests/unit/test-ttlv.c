@@ -276,6 +276,19 @@ static void test_truncated(void **state)
 		assert_int_equal(check_exact(longer, len), -EPROTO);
 }
 
+/* No structure around it whose length would give the cut away */
+static void test_truncated_alone(void **state)
+{
+	static const uint8_t text[] = { 0x42, 0,   0x20, 0x07, 0, 0, 0, 3,
+					'a',  'b', 'c',	 0,    0, 0, 0, 0 };
+	size_t len;
+
+	(void)state;
+	for (len = 0; len < sizeof(text); len++)
+		assert_int_equal(check_exact(text, len), -EPROTO);
+	assert_int_equal(check_exact(text, len), 0);
+}
+
 static void put_length(uint8_t *p, size_t len)
 {
 	p[0] = (uint8_t)(len >> 24);
@@ -377,10 +390,14 @@ static void test_next_alone(void **state)
 {
 	static const uint8_t lies[] = { 0x42, 0, 0x20, 0x08, 0, 0, 0, 9,
 					1,    2, 3,    4,    5, 6, 7, 8 };
+	static const uint8_t odd[] = { 0x42, 0, 0x20, 0x01, 0, 0, 0, 4,
+				       1,    2, 3,    4,    0, 0, 0, 0 };
 	struct ttlv_item item = { .tag = 7 };
 	struct ttlv_reader r;
 
 	(void)state;
+	ttlv_reader_init(&r, odd, sizeof(odd));
+	assert_int_equal(ttlv_next(&r, &item), -EPROTO);
 	ttlv_reader_init(&r, lies, sizeof(lies));
 	assert_int_equal(ttlv_next(&r, &item), -EPROTO);
 	assert_int_equal(item.tag, 7);
@@ -400,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_enter_only_structures),
 		cmocka_unit_test(test_truncated),
+		cmocka_unit_test(test_truncated_alone),
 		cmocka_unit_test(test_hostile_lengths),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_depth),
