@@ -281,11 +281,16 @@ static void test_truncated_alone(void **state)
 {
 	static const uint8_t text[] = { 0x42, 0,   0x20, 0x07, 0, 0, 0, 3,
 					'a',  'b', 'c',	 0,    0, 0, 0, 0 };
+	struct ttlv_reader r;
+	struct ttlv_item item;
 	size_t len;
 
 	(void)state;
-	for (len = 0; len < sizeof(text); len++)
+	for (len = 0; len < sizeof(text); len++) {
 		assert_int_equal(check_exact(text, len), -EPROTO);
+		ttlv_reader_init(&r, text, len);
+		assert_int_equal(ttlv_next(&r, &item), len ? -EPROTO : 0);
+	}
 	assert_int_equal(check_exact(text, len), 0);
 }
 
