@@ -337,6 +337,30 @@ addresses() {
 	last 'E(HOSTUNREACH|TIMEDOUT)' 'no-such-host.invalid' "no such name"
 }
 
+# A name server that never answers must not cost more than the deadline. In a
+# mount namespace of its own, so that the machine's resolv.conf stays.
+slow_names() {
+	local port=53
+	echo 'nameserver 127.0.0.99' >"$SERVERS_DIR/resolv.conf"
+	"$PYTHON" -c '
+import socket, sys, time
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.bind(("127.0.0.99", int(sys.argv[1])))
+    open(sys.argv[2], "w").close()
+    time.sleep(60)' $port "$SERVERS_DIR/dns-ready" &
+	wait_for 10 test -e "$SERVERS_DIR/dns-ready"
+	# shellcheck disable=SC2016 # the inner shell expands it
+	OUT=$(unshare -m sh -c 'mount --bind "$1" /etc/resolv.conf && shift &&
+		exec "$@"' sh "$SERVERS_DIR/resolv.conf" "$CLIENT" \
+		--ca "$SERVERS_PKI/ca.pem" --cert "$SERVERS_PKI/client.pem" \
+		--key "$SERVERS_PKI/client.key" --uid 1 --timeout 1500 \
+		--address kms.example.org wrap 2>&1)
+	end_process $! 5
+	last ETIMEDOUT 'kms.example.org does not resolve in time' \
+		"a name server that does not answer"
+	in_time 1500 "... the deadline is kept"
+}
+
 # The server restarts under an open session.
 reconnecting() {
 	local uid go=$SERVERS_DIR/go
@@ -387,7 +411,7 @@ rsa_server() {
 
 # All groups, or those that are named.
 [ $# -gt 0 ] || set -- round_trips tampering states identities hostile \
-	decrypt_reasons addresses no_retry reconnecting rsa_server
+	decrypt_reasons addresses slow_names no_retry reconnecting rsa_server
 kmip_start || exit 1
 for group; do
 	"$group"
