@@ -1,0 +1,103 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# SIGKILL before every system call that changes a file, one run for each: the
+# volume opens with the same key at once, and the command run again finishes.
+set -u
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cli_begin
+
+CALLS=rename,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
+MAX=400		# a run that never comes to its end is a failure
+
+# killed_at N ARGUMENTS: kill before the Nth such call. 137: it was killed.
+killed_at() {
+	local n=$1
+	shift
+	# The outer shell says "Killed", which is no news here.
+	{
+		strace -f -qq -o /dev/null -e "trace=$CALLS" \
+			-e "inject=$CALLS:signal=SIGKILL:when=$n" \
+			"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null
+	} 2>/dev/null
+}
+
+save() {
+	rm -rf "$CLI_DIR/saved"
+	mkdir "$CLI_DIR/saved"
+	cp -a --sparse=always "$KMSCRYPT_ROOT" "$CLI_DIR/saved/root"
+	cp --sparse=always "$CLI_DIR"/?.img "$CLI_DIR/saved/"
+}
+
+restore() {
+	rm -rf "${KMSCRYPT_ROOT:?}"
+	cp -a "$CLI_DIR/saved/root" "$KMSCRYPT_ROOT"
+	cp --sparse=always "$CLI_DIR"/saved/?.img "$CLI_DIR/"
+}
+
+both_open() { opens "$a" "$key_a" && opens "$b" "$key_b"; }
+
+# kill_everywhere NAME STEP PROVIDER ARGUMENTS: every STEPth place
+kill_everywhere() {
+	local name=$1 step=$2 provider=$3 n status lost=0 stuck=0 kills=0
+	local left=0
+	shift 3
+	save
+	for ((n = 1; n < MAX; n += step)); do
+		restore
+		killed_at "$n" "$@"
+		status=$?
+		[ "$status" = 137 ] || break
+		kills=$((kills + 1))
+		if ! both_open; then
+			lost=$((lost + 1))
+			diag "kill $n: $ERR"
+		fi
+		k "$@"
+		if [ "$CODE" != 0 ] || ! both_open ||
+			! bound_to "$a" "$provider" ||
+			! bound_to "$b" "$provider"; then
+			stuck=$((stuck + 1))
+			diag "run after kill $n: $ERR"
+		fi
+		[ "$(generations retiring)" = 0 ] || left=$((left + 1))
+	done
+	diag "$name: $kills places"
+	ok "$name: it was killed in many places" [ $((kills * step)) -gt 10 ]
+	ok "$name: ... and at last it ran through" [ "$status" = 0 ]
+	ok "$name: the volumes open after each kill" [ "$lost" = 0 ]
+	ok "$name: running it again finishes" [ "$stuck" = 0 ]
+	ok "$name: ... and leaves nothing retiring" [ "$left" = 0 ]
+	restore
+}
+
+a=$(image a) b=$(image b)
+k kms set local
+k format "$a"
+k format "$b"
+key_a=$(key_of "$a") key_b=$(key_of "$b")
+
+kill_everywhere "a new local key" 1 local kms rewrap
+
+if ! kmip_start; then
+	result 1 "the KMIP server starts"
+	cli_end
+fi
+uid=$(kmip_admin create)
+kill_everywhere "local to KMIP" 5 kmip kms set kmip "$KMIP_ADDR" "$uid" \
+	--client-cert "$KMIP_CERT" --client-key "$KMIP_KEY" \
+	--ca-cert "$KMIP_CACERT"
+set_kmip "$uid"
+kmip_admin create >"$CLI_DIR/uid2"
+kill_everywhere "a new KMIP key" 7 kmip kms rewrap \
+	--new-key-uid "$(cat "$CLI_DIR/uid2")"
+kill_everywhere "a downgrade" 7 local kms unset --allow-downgrade
+k kms unset --allow-downgrade
+kmip_stop
+
+cli_vault || exit 1
+set_vault k
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+kill_everywhere "rewrap in Vault" 3 vault kms rewrap
+cli_vault_end
+cli_end
