@@ -95,7 +95,19 @@ static int take_secret_file(struct cli *cli, enum option_id id, size_t max,
 	return 0;
 }
 
-static int take_token(struct cli *cli, struct generation *g)
+/* It goes into a header of a request: one word. */
+static int check_token(struct cli *cli, const struct secret *token)
+{
+	for (size_t i = 0; i < token->len; i++)
+		if (token->data[i] <= ' ' || token->data[i] >= 0x7f)
+			return op_fail(&cli->op, -EINVAL,
+				       "the token holds a blank, a line break "
+				       "or another character that no token "
+				       "has");
+	return 0;
+}
+
+static int read_token(struct cli *cli, struct generation *g)
 {
 	bool word = options_has(cli, OPT_TOKEN);
 	bool file = options_has(cli, OPT_TOKEN_FILE);
@@ -118,6 +130,13 @@ static int take_token(struct cli *cli, struct generation *g)
 		return op_fail(&cli->op, -EINVAL, "option --token is empty");
 	secret_move(&g->token, &cli->token);
 	return 0;
+}
+
+static int take_token(struct cli *cli, struct generation *g)
+{
+	int r = read_token(cli, g);
+
+	return r ? r : check_token(cli, &g->token);
 }
 
 static int set(struct cli *cli, struct generation *g)
