@@ -20,12 +20,12 @@ harmless='^(label|subsystem|tokens/0/address|tokens/0/key_version)$'
 # refuses IMAGE: it does not open; exit 4 or 6, words, no file, nothing written
 refuses() {
 	local sum
-	sum=$(sha256sum <"$1")
+	sum=$(head -c 65536 "$1" | sha256sum)
 	rm -f "$CLI_DIR/vk"
 	k dump "$1" --dump-volume-key --volume-key-file "$CLI_DIR/vk"
 	[ "$CODE" = 4 ] || [ "$CODE" = 6 ] || return 1
 	[ -n "$ERR" ] && [ -z "$OUT" ] && [ ! -e "$CLI_DIR/vk" ] &&
-		[ "$(sha256sum <"$1")" = "$sum" ]
+		[ "$(head -c 65536 "$1" | sha256sum)" = "$sum" ]
 }
 
 # bits NAME IMAGE KEY FIELDS: each field that FIELDS fits. Segment, digest and
