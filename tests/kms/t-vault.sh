@@ -125,7 +125,7 @@ key_problems() {
 	last ENOENT "no key 'k' in 'absent'" "a mistyped transit path"
 	vault_api POST "$MOUNT/keys/rsa" '{"type":"rsa-2048"}' >/dev/null
 	client --key rsa check
-	last EINVAL 'RSA' "an RSA key"
+	last EINVAL 'is an RSA key' "an RSA key"
 	vault_api POST "$MOUNT/keys/derived" '{"derived":true}' >/dev/null
 	client --key derived check
 	last EINVAL 'derived' "a derived key"
@@ -311,12 +311,42 @@ addresses() {
 	ok $? "a password in the address is refused"
 }
 
+# With a CA of the entry's own the system's do not count. The system's are
+# replaced for one process, by the CA that signed the server "foreign".
+system_cas() {
+	local dir=$SERVERS_DIR/system-cas how
+	mkdir -p "$dir"
+	cp "$SERVERS_PKI/other-ca.pem" "$dir/ca-certificates.crt"
+	cp "$SERVERS_PKI/other-ca.pem" "$dir/$(openssl x509 -noout -hash \
+		-in "$SERVERS_PKI/other-ca.pem").0"
+	vault_start system --cert "$SERVERS_PKI/server-foreign.pem" \
+		--key "$SERVERS_PKI/server-foreign.key" >/dev/null || return
+	for how in '' "--ca $VAULT_CACERT"; do
+		# shellcheck disable=SC2016,SC2086 # for the inner shell; words
+		OUT=$(env -u VAULT_TOKEN unshare --mount sh -c '
+			mount --bind "$1" /etc/ssl/certs && shift && exec "$@"
+			' sh "$dir" "$CLIENT" --address "$VAULT_ADDR" $how \
+			--token-file "$TOKEN_FILE" --mount "$MOUNT" --key k \
+			newest 2>&1)
+		if [ -z "$how" ]; then
+			last "(EACCES|ENOENT|OK)" "$VAULT_ADDR|v[0-9]" \
+				"without a CA of our own the system's count"
+		else
+			last EHOSTUNREACH "from an unknown CA" \
+				"... with one they do not"
+		fi
+	done
+	vault_stop system
+	vault_select a
+}
+
 certificates() {
 	local name words tls="server's certificate"
 	CA=$SERVERS_PKI/other-ca.pem client --key k check
 	last EHOSTUNREACH "$tls is from an unknown CA" "the CA is not ours"
 	CA=/dev/null client --key k check
 	last EBADMSG 'CA certificate cannot be used' "a CA file without any"
+	system_cas
 	for name in expired wrong-host foreign; do
 		vault_start "$name" --cert "$SERVERS_PKI/server-$name.pem" \
 			--key "$SERVERS_PKI/server-$name.key" >/dev/null ||
