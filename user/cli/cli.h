@@ -15,7 +15,7 @@
 #include "base/op.h"
 #include "base/secret.h"
 
-#define CLI_VOLUMES_MAX 256	/* --volume may be given this often */
+#define CLI_VOLUMES_MAX 256 /* --volume may be given this often */
 
 enum option_id {
 	/* kms set */
@@ -60,25 +60,25 @@ enum option_id {
 #define O(name) (UINT64_C(1) << OPT_##name)
 
 struct option_spec {
-	const char *name;	/* long name, without the dashes */
-	const char *arg;	/* placeholder, NULL for a flag */
-	const char *help;	/* one clause */
-	bool repeat;		/* may be given several times */
-	bool secret;		/* its argument is blanked in argv */
-	const char *values;	/* "a|b" where only some words are valid */
+	const char *name; /* long name, without the dashes */
+	const char *arg; /* placeholder, NULL for a flag */
+	const char *help; /* one clause */
+	bool repeat; /* may be given several times */
+	bool secret; /* its argument is blanked in argv */
+	const char *values; /* "a|b" where only some words are valid */
 };
 
 struct cli;
 
 struct command {
-	const char *path;	/* "kms set vault" */
-	const char *args;	/* "URL[,URL...] KEY", "" for none */
-	const char *help;	/* one line, no full stop */
+	const char *path; /* "kms set vault" */
+	const char *args; /* "URL[,URL...] KEY", "" for none */
+	const char *help; /* one line, no full stop */
 	unsigned int min_args;
 	unsigned int max_args;
-	uint64_t options;	/* O() bits that are accepted */
-	uint64_t required;	/* O() bits that must be given */
-	bool hidden;		/* left out of help (completion's own) */
+	uint64_t options; /* O() bits that are accepted */
+	uint64_t required; /* O() bits that must be given */
+	bool hidden; /* left out of help (completion's own) */
 	/* 0, -errno, or an exit code > 0 when it has reported by itself */
 	int (*run)(struct cli *cli);
 };
@@ -87,12 +87,12 @@ struct command {
 struct cli {
 	const struct command *command;
 	struct op op;
-	int64_t timeout_ms;		/* --timeout, for each step */
+	int64_t timeout_ms; /* --timeout, for each step */
 	bool json;
 	size_t nargs;
-	char **args;			/* without the command's words */
-	const char *opt[OPT_COUNT];	/* argument, "" for a flag, or NULL */
-	struct secret token;		/* --token, taken out of argv */
+	char **args; /* without the command's words */
+	const char *opt[OPT_COUNT]; /* argument, "" for a flag, or NULL */
+	struct secret token; /* --token, taken out of argv */
 	size_t nvolumes;
 	const char *volumes[CLI_VOLUMES_MAX];
 };

@@ -257,7 +257,7 @@ static int follow(struct op *op, struct change *c, struct work *w,
 static int pin_mode(struct op *op, struct kms *kms, struct generation *g)
 {
 	_cleanup_secret_ struct secret probe = SECRET_EMPTY;
-	struct wrapped w;
+	struct wrapped w = { .mode = WRAP_MODE_NONE };
 	int r;
 
 	if (g->mode != WRAP_MODE_NONE || g->provider != KMS_KMIP)
