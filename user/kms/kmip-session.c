@@ -69,10 +69,10 @@ static int check_addresses(struct op *op, const struct generation *g)
 		return op_fail(op, -EINVAL, "the entry has no address");
 	for (i = 0; i < g->naddresses; i++)
 		if (dial_parse(g->addresses[i], DEFAULT_PORT, &a))
-			return op_fail(op, -EINVAL,
-				       "not an address of the form HOST:PORT: "
-				       "%s",
-				       g->addresses[i]);
+			return op_fail(
+				op, -EINVAL,
+				"not an address of the form HOST:PORT: %s",
+				g->addresses[i]);
 	if (g->kmip_version[0] && kmip_version_parse(g->kmip_version, &v))
 		return op_fail(op, -EINVAL, "not a KMIP version: %s",
 			       g->kmip_version);
@@ -184,10 +184,10 @@ static int exchange(struct op *op, struct kmip_session *s,
 
 	r = kmip_request_encode(&h, q, &request);
 	if (r == -EOPNOTSUPP)
-		return op_fail(op, r,
-			       "KMIP %u.%u has no field for AES-GCM's tag; 1.4 "
-			       "or later is needed",
-			       s->version.major, s->version.minor);
+		return op_fail(
+			op, r,
+			"KMIP %u.%u has no field for AES-GCM's tag; 1.4 or later is needed",
+			s->version.major, s->version.minor);
 	if (r)
 		return r;
 	r = tls_write(op, s->tls, request.data, request.len);
@@ -238,10 +238,10 @@ static int result_failed(struct op *op, const struct kmip_result *res)
 
 	/* We never ask for an answer at another time (Asynchronous). */
 	if (res->status != KMIP_STATUS_FAILED)
-		return op_fail(op, err,
-			       "the server has neither done nor refused what "
-			       "was asked (status %u)",
-			       res->status);
+		return op_fail(
+			op, err,
+			"the server has neither done nor refused what was asked (status %u)",
+			res->status);
 	for (i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (map[i].reason == res->reason)
 			err = map[i].err;
@@ -346,10 +346,9 @@ static bool connection_ended(int r)
  */
 static int ended_without_answer(struct op *op)
 {
-	return op_fail(op, -EHOSTUNREACH,
-		       "the server closes the connection without an answer, "
-		       "as some do to a client certificate or a credential "
-		       "that they do not accept");
+	return op_fail(
+		op, -EHOSTUNREACH,
+		"the server closes the connection without an answer, as some do to a client certificate or a credential that they do not accept");
 }
 
 /* Send @q to the address s->at, within @op, which is for this address only. */

@@ -48,9 +48,9 @@ static int kmip_open(struct op *op, const struct generation *g,
 
 	/* WRAP_MODE_NONE: not pinned yet (kms set); GCM is all there is. */
 	if (g->mode != WRAP_MODE_GCM && g->mode != WRAP_MODE_NONE)
-		return op_fail(op, -EOPNOTSUPP,
-			       "this version of kmscrypt wraps by AES-GCM with "
-			       "a separate tag only");
+		return op_fail(
+			op, -EOPNOTSUPP,
+			"this version of kmscrypt wraps by AES-GCM with a separate tag only");
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return -ENOMEM;
@@ -108,18 +108,18 @@ static int key_unseen(struct op *op, const struct kmip *k,
 	int r = kmip_session_failed(op, k->session, res);
 
 	if (r == -ENOENT) {
-		op_next(op, "Check the unique identifier; the key may also be "
-			    "destroyed.");
+		op_next(op,
+			"Check the unique identifier; the key may also be destroyed.");
 		return op_fail(op, r, "%s: there is no key %s",
 			       kmip_session_address(k->session), uid);
 	}
 	if (r == -EACCES)
-		return op_fail(op, r,
-			       "%s: key %s is not ours, or our client "
-			       "certificate is not enough (%s%s%s)",
-			       kmip_session_address(k->session), uid,
-			       kmip_reason_name(res->reason),
-			       res->message[0] ? ": " : "", res->message);
+		return op_fail(
+			op, r,
+			"%s: key %s is not ours, or our client certificate is not enough (%s%s%s)",
+			kmip_session_address(k->session), uid,
+			kmip_reason_name(res->reason),
+			res->message[0] ? ": " : "", res->message);
 	return r;
 }
 
@@ -392,10 +392,10 @@ static int create(struct op *op, struct kmip_session *s,
 		return kmip_session_failed(op, s, &reply.result);
 	/* What we could not write into a token is of no use as a key. */
 	if (kmip_payload_uid(&reply.result, uid) || !wrapped_name_ok(uid, 1))
-		return op_fail(op, -EPROTO,
-			       "%s: the new key's unique identifier is missing "
-			       "or not one that we can use",
-			       kmip_session_address(s));
+		return op_fail(
+			op, -EPROTO,
+			"%s: the new key's unique identifier is missing or not one that we can use",
+			kmip_session_address(s));
 	_Static_assert(sizeof(uid) <= WRAPPED_NAME_MAX, "uid fits");
 	memcpy(ret_uid, uid, sizeof(uid));
 	return 0;

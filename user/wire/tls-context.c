@@ -195,16 +195,16 @@ static int load_key(struct op *op, SSL_CTX *ssl, const struct secret *key)
 	pkey = PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
 	BIO_free(bio);
 	if (!pkey)
-		return op_fail(op, -EBADMSG,
-			       "the client key is not a private key without a "
-			       "passphrase (PEM)");
+		return op_fail(
+			op, -EBADMSG,
+			"the client key is not a private key without a passphrase (PEM)");
 	ok = SSL_CTX_use_PrivateKey(ssl, pkey) == 1 &&
 	     SSL_CTX_check_private_key(ssl) == 1;
 	EVP_PKEY_free(pkey);
 	if (!ok)
-		return op_fail(op, -EBADMSG,
-			       "the client key does not belong to the client "
-			       "certificate");
+		return op_fail(
+			op, -EBADMSG,
+			"the client key does not belong to the client certificate");
 	return 0;
 }
 
@@ -219,9 +219,9 @@ static int load_own(struct op *op, SSL_CTX *ssl, const char *cert,
 			       "the client certificate cannot be used: %s",
 			       ERR_reason_error_string(e));
 	if (n <= 0)
-		return op_fail(op, -EBADMSG,
-			       "the client certificate file holds no "
-			       "certificate (PEM)");
+		return op_fail(
+			op, -EBADMSG,
+			"the client certificate file holds no certificate (PEM)");
 	return load_key(op, ssl, key);
 }
 

@@ -54,8 +54,8 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 
 	switch (why) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		op_next(op, "Renew the server's certificate, and check this "
-			    "machine's clock.");
+		op_next(op,
+			"Renew the server's certificate, and check this machine's clock.");
 		return op_fail(op, -EHOSTUNREACH,
 			       "the server's certificate has expired");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -64,12 +64,12 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 			       "the server's certificate is not valid yet");
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		op_next(op, "Use an address that is in the certificate, or "
-			    "name one that is with --server-name.");
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate is for another name "
-			       "than %s",
-			       name ? name : "this address");
+		op_next(op,
+			"Use an address that is in the certificate, or name one that is with --server-name.");
+		return op_fail(
+			op, -EHOSTUNREACH,
+			"the server's certificate is for another name than %s",
+			name ? name : "this address");
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
@@ -77,9 +77,9 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 	case X509_V_ERR_CERT_UNTRUSTED:
 		op_next(op, "Give the CA that signed it with --ca-cert.");
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate is from an unknown "
-			       "CA");
+		return op_fail(
+			op, -EHOSTUNREACH,
+			"the server's certificate is from an unknown CA");
 	default:
 		return op_fail(op, -EHOSTUNREACH,
 			       "the server's certificate is not good: %s",
@@ -97,18 +97,18 @@ static int alert_received(struct op *op, SSL *ssl, int alert)
 {
 	switch (alert) {
 	case SSL_AD_CERTIFICATE_EXPIRED:
-		return op_fail(op, -EACCES,
-			       "the server says that our client certificate "
-			       "has expired");
+		return op_fail(
+			op, -EACCES,
+			"the server says that our client certificate has expired");
 	case SSL_AD_CERTIFICATE_REVOKED:
-		return op_fail(op, -EACCES,
-			       "the server says that our client certificate "
-			       "is revoked");
+		return op_fail(
+			op, -EACCES,
+			"the server says that our client certificate is revoked");
 	case SSL_AD_HANDSHAKE_FAILURE:
 		if (!SSL_get0_peer_certificate(ssl))
-			return op_fail(op, -EHOSTUNREACH,
-				       "the server has no TLS version or "
-				       "cipher in common with us");
+			return op_fail(
+				op, -EHOSTUNREACH,
+				"the server has no TLS version or cipher in common with us");
 		/* fall through */
 	case SSL_AD_NO_CERTIFICATE:
 	case SSL_AD_BAD_CERTIFICATE:
@@ -117,15 +117,15 @@ static int alert_received(struct op *op, SSL *ssl, int alert)
 	case SSL_AD_UNKNOWN_CA:
 	case SSL_AD_ACCESS_DENIED:
 	case TLS13_AD_CERTIFICATE_REQUIRED:
-		return op_fail(op, -EACCES,
-			       "the server wants a client certificate that it "
-			       "knows (TLS alert: %s)",
-			       SSL_alert_desc_string_long(alert));
+		return op_fail(
+			op, -EACCES,
+			"the server wants a client certificate that it knows (TLS alert: %s)",
+			SSL_alert_desc_string_long(alert));
 	case SSL_AD_PROTOCOL_VERSION:
 	case SSL_AD_INSUFFICIENT_SECURITY:
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server has no TLS version or cipher in "
-			       "common with us");
+		return op_fail(
+			op, -EHOSTUNREACH,
+			"the server has no TLS version or cipher in common with us");
 	default:
 		return op_fail(op, -EHOSTUNREACH,
 			       "the server ends TLS with the alert: %s",
@@ -201,7 +201,7 @@ static void forget_errors(void)
 	errno = 0;
 }
 
-static int handshake(struct op *op, struct tls *tls)
+static int shake_hands(struct op *op, struct tls *tls)
 {
 	int done, r;
 
@@ -212,9 +212,9 @@ static int handshake(struct op *op, struct tls *tls)
 			return 0;
 		r = again(op, tls, done, errno);
 		if (r == -EPIPE || r == -ECONNRESET)
-			return op_fail(op, -EHOSTUNREACH,
-				       "the server closed the connection "
-				       "during the TLS handshake");
+			return op_fail(
+				op, -EHOSTUNREACH,
+				"the server closed the connection during the TLS handshake");
 		if (r)
 			return r;
 	}
@@ -240,7 +240,7 @@ int tls_connect(struct op *op, const struct tls_context *ctx, int fd,
 	if (r)
 		op_fail(op, r, "%s cannot be the name of a server", name);
 	else
-		r = handshake(op, tls);
+		r = shake_hands(op, tls);
 	if (r) {
 		tls_close(tls);
 		return r;
