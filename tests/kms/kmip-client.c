@@ -101,10 +101,8 @@ static const struct {
 	const char *name;
 	int (*run)(struct op *op);
 } commands[] = {
-	{ "check", do_check },
-	{ "wrap", do_wrap },
-	{ "unwrap", do_unwrap },
-	{ "create", do_create },
+	{ "check", do_check },	 { "wrap", do_wrap }, { "unwrap", do_unwrap },
+	{ "create", do_create }, { NULL, NULL },
 };
 
 static void wait_for_file(const char *path)
@@ -149,7 +147,7 @@ static void run(const char *name)
 	size_t i;
 	int r;
 
-	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+	for (i = 0; commands[i].name; i++) {
 		if (strcmp(name, commands[i].name))
 			continue;
 		op_init(&op, timeout_ms);

@@ -21,37 +21,57 @@
 
 /* Messages as text: hexadecimal digits, blanks do not count. */
 
-#define VERSION(major, minor)                            \
-	"420069 01 00000020"                             \
-	" 42006a 02 00000004 0000000" #major " 00000000" \
-	" 42006b 02 00000004 0000000" #minor " 00000000"
-#define HEADER(major, minor)            \
-	" 420077 01 00000038 " VERSION( \
-		major, minor) " 42000d 02 00000004 00000001 00000000"
-#define OPERATION(op) " 42005c 05 00000004 000000" #op " 00000000"
-#define UID_1 " 420094 07 00000001 31 00000000000000"
+#define VERSION(major, minor)                                                  \
+	"420069 01 00000020", "42006a 02 00000004 0000000" #major " 00000000", \
+		"42006b 02 00000004 0000000" #minor " 00000000"
+#define HEADER(major, minor)                         \
+	"420077 01 00000038", VERSION(major, minor), \
+		"42000d 02 00000004 00000001 00000000"
+#define OPERATION(op) "42005c 05 00000004 000000" #op " 00000000"
+#define UID_1 "420094 07 00000001 31 00000000000000"
+/* "Cryptographic Algorithm" and so on, as Attribute Name */
+#define CRYPTOGRAPHIC "43727970746f6772617068696320"
+#define NAME_ALGORITHM \
+	"42000a 07 00000017" CRYPTOGRAPHIC "416c676f726974686d 00"
+#define NAME_LENGTH "42000a 07 00000014" CRYPTOGRAPHIC "4c656e677468 00000000"
+#define NAME_USAGE_MASK \
+	"42000a 07 00000018" CRYPTOGRAPHIC "5573616765204d61736b"
+/* A list of items, one in a string */
+#define MESSAGE(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static size_t digits_of(const uint8_t *data, size_t len, char *text)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		sprintf(text + i * 2, "%02x", data[i]);
+	return len * 2;
+}
 
 static void assert_encodes(struct kmip_version version,
-			   const struct kmip_request *q, const char *expected)
+			   const struct kmip_request *q,
+			   const char *const *expected)
 {
 	const struct kmip_header h = { .version = version };
 	struct secret s = SECRET_EMPTY;
+	size_t len, n = 0;
+	const char *c;
 	char *text;
-	size_t i, n = 0;
 
 	assert_int_equal(kmip_request_encode(&h, q, &s), 0);
 	text = malloc(s.len * 2 + 1);
-	for (i = 0; i < s.len; i++)
-		sprintf(text + i * 2, "%02x", s.data[i]);
-	for (i = 0; expected[i]; i++) {
-		if (expected[i] == ' ')
-			continue;
-		if (text[n] != expected[i])
-			fail_msg("byte %zu: %.40s, expected %.40s", n / 2,
-				 text + n, expected + i);
-		n++;
+	len = digits_of(s.data, s.len, text);
+	for (; *expected; expected++) {
+		for (c = *expected; *c; c++) {
+			if (*c == ' ')
+				continue;
+			if (n == len || text[n] != *c)
+				fail_msg("byte %zu: not as in %s", n / 2,
+					 *expected);
+			n++;
+		}
 	}
-	assert_int_equal(n, s.len * 2);
+	assert_int_equal(n, len);
 	assert_int_equal(ttlv_check(s.data, s.len), 0);
 	free(text);
 	secret_free(&s);
@@ -64,10 +84,10 @@ static void test_discover(void **state)
 	};
 
 	(void)state;
-	assert_encodes(
-		V14, &q,
-		"420078 01 00000060" HEADER(1, 4) " 42000f 01 00000018" OPERATION(
-			1e) " 420079 01 00000000");
+	assert_encodes(V14, &q,
+		       MESSAGE("420078 01 00000060", HEADER(1, 4),
+			       "42000f 01 00000018", OPERATION(1e),
+			       "420079 01 00000000"));
 }
 
 static void test_query(void **state)
@@ -75,11 +95,11 @@ static void test_query(void **state)
 	const struct kmip_request q = { .operation = KMIP_OP_QUERY };
 
 	(void)state;
-	assert_encodes(
-		V20, &q,
-		"420078 01 00000070" HEADER(2, 0) " 42000f 01 00000028" OPERATION(
-			18) " 420079 01 00000010"
-			    " 420074 05 00000004 00000003 00000000");
+	assert_encodes(V20, &q,
+		       MESSAGE("420078 01 00000070", HEADER(2, 0),
+			       "42000f 01 00000028", OPERATION(18),
+			       "420079 01 00000010",
+			       "420074 05 00000004 00000003 00000000"));
 }
 
 static void test_activate(void **state)
@@ -90,10 +110,10 @@ static void test_activate(void **state)
 	};
 
 	(void)state;
-	assert_encodes(
-		V14, &q,
-		"420078 01 00000070" HEADER(1, 4) " 42000f 01 00000028" OPERATION(
-			12) " 420079 01 00000010" UID_1);
+	assert_encodes(V14, &q,
+		       MESSAGE("420078 01 00000070", HEADER(1, 4),
+			       "42000f 01 00000028", OPERATION(12),
+			       "420079 01 00000010", UID_1));
 }
 
 static void test_create(void **state)
@@ -106,37 +126,28 @@ static void test_create(void **state)
 
 	(void)state;
 	/* 2.0: Attributes with a tag each */
-	assert_encodes(
-		V20, &q,
-		"420078 01 000000a8" HEADER(2, 0) " 42000f 01 00000060" OPERATION(
-			01) " 420079 01 00000048"
-			    " 420057 05 00000004 00000002 00000000"
-			    " 420125 01 00000030"
-			    " 420028 05 00000004 00000003 00000000"
-			    " 42002a 02 00000004 00000100 00000000"
-			    " 42002c 02 00000004 0000000c 00000000");
+	assert_encodes(V20, &q,
+		       MESSAGE("420078 01 000000a8", HEADER(2, 0),
+			       "42000f 01 00000060", OPERATION(01),
+			       "420079 01 00000048",
+			       "420057 05 00000004 00000002 00000000",
+			       "420125 01 00000030",
+			       "420028 05 00000004 00000003 00000000",
+			       "42002a 02 00000004 00000100 00000000",
+			       "42002c 02 00000004 0000000c 00000000"));
 	/* 1.4: Template-Attribute with names */
-	assert_encodes(
-		V14, &q,
-		"420078 01 00000120" HEADER(1, 4) " 42000f 01 000000d8" OPERATION(
-			01) " 420079 01 000000c0"
-			    " 420057 05 00000004 00000002 00000000"
-			    " 420091 01 000000a8"
-			    " 420008 01 00000030"
-			    /* Cryptographic Algorithm */
-			    " 42000a 07 00000017 43727970746f6772617068696320"
-			    " 416c676f726974686d 00"
-			    " 42000b 05 00000004 00000003 00000000"
-			    " 420008 01 00000030"
-			    /* Cryptographic Length */
-			    " 42000a 07 00000014 43727970746f6772617068696320"
-			    " 4c656e677468 00000000"
-			    " 42000b 02 00000004 00000100 00000000"
-			    " 420008 01 00000030"
-			    /* Cryptographic Usage Mask */
-			    " 42000a 07 00000018 43727970746f6772617068696320"
-			    " 5573616765204d61736b"
-			    " 42000b 02 00000004 0000000c 00000000");
+	assert_encodes(V14, &q,
+		       MESSAGE("420078 01 00000120", HEADER(1, 4),
+			       "42000f 01 000000d8", OPERATION(01),
+			       "420079 01 000000c0",
+			       "420057 05 00000004 00000002 00000000",
+			       "420091 01 000000a8", "420008 01 00000030",
+			       NAME_ALGORITHM,
+			       "42000b 05 00000004 00000003 00000000",
+			       "420008 01 00000030", NAME_LENGTH,
+			       "42000b 02 00000004 00000100 00000000",
+			       "420008 01 00000030", NAME_USAGE_MASK,
+			       "42000b 02 00000004 0000000c 00000000"));
 }
 
 static void test_get_attributes(void **state)
@@ -147,34 +158,28 @@ static void test_get_attributes(void **state)
 	};
 
 	(void)state;
-	assert_encodes(
-		V20, &q,
-		"420078 01 000000b0" HEADER(2, 0) " 42000f 01 00000068" OPERATION(
-			0b) " 420079 01 00000050" UID_1
-			    " 42013b 05 00000004 0042008d 00000000"
-			    " 42013b 05 00000004 00420028 00000000"
-			    " 42013b 05 00000004 0042002a 00000000"
-			    " 42013b 05 00000004 0042002c 00000000");
-	assert_encodes(
-		V14, &q,
-		"420078 01 000000e0" HEADER(1, 4) " 42000f 01 00000098" OPERATION(
-			0b) " 420079 01 00000080" UID_1
-			    " 42000a 07 00000005 5374617465 000000"
-			    " 42000a 07 00000017 43727970746f6772617068696320"
-			    " 416c676f726974686d 00"
-			    " 42000a 07 00000014 43727970746f6772617068696320"
-			    " 4c656e677468 00000000"
-			    " 42000a 07 00000018 43727970746f6772617068696320"
-			    " 5573616765204d61736b");
+	assert_encodes(V20, &q,
+		       MESSAGE("420078 01 000000b0", HEADER(2, 0),
+			       "42000f 01 00000068", OPERATION(0b),
+			       "420079 01 00000050", UID_1,
+			       "42013b 05 00000004 0042008d 00000000",
+			       "42013b 05 00000004 00420028 00000000",
+			       "42013b 05 00000004 0042002a 00000000",
+			       "42013b 05 00000004 0042002c 00000000"));
+	assert_encodes(V14, &q,
+		       MESSAGE("420078 01 000000e0", HEADER(1, 4),
+			       "42000f 01 00000098", OPERATION(0b),
+			       "420079 01 00000080", UID_1,
+			       "42000a 07 00000005 5374617465 000000",
+			       NAME_ALGORITHM, NAME_LENGTH, NAME_USAGE_MASK));
 }
 
-#define PARAMETERS                              \
-	" 42002b 01 00000030"                   \
-	" 420011 05 00000004 00000009 00000000" \
-	" 420028 05 00000004 00000003 00000000" \
-	" 4200ce 02 00000004 00000010 00000000"
-#define DATA_ABC " 4200c2 08 00000003 616263 0000000000"
-#define IV_12 " 42003d 08 0000000c 000102030405060708090a0b 00000000"
+#define PARAMETERS                                                    \
+	"42002b 01 00000030", "420011 05 00000004 00000009 00000000", \
+		"420028 05 00000004 00000003 00000000",               \
+		"4200ce 02 00000004 00000010 00000000"
+#define DATA_ABC "4200c2 08 00000003 616263 0000000000"
+#define IV_12 "42003d 08 0000000c 000102030405060708090a0b 00000000"
 
 static const uint8_t iv[] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 };
 
@@ -198,11 +203,11 @@ static void test_encrypt(void **state)
 	const struct kmip_request q = crypt_request(KMIP_OP_ENCRYPT);
 
 	(void)state;
-	assert_encodes(
-		V14, &q,
-		"420078 01 000000d0" HEADER(1, 4) " 42000f 01 00000088" OPERATION(
-			1f) " 420079 01 00000070" UID_1 PARAMETERS DATA_ABC
-			IV_12);
+	assert_encodes(V14, &q,
+		       MESSAGE("420078 01 000000d0", HEADER(1, 4),
+			       "42000f 01 00000088", OPERATION(1f),
+			       "420079 01 00000070", UID_1, PARAMETERS,
+			       DATA_ABC, IV_12));
 }
 
 static void test_decrypt(void **state)
@@ -212,9 +217,11 @@ static void test_decrypt(void **state)
 	(void)state;
 	assert_encodes(
 		V20, &q,
-		"420078 01 000000e8" HEADER(2, 0) " 42000f 01 000000a0" OPERATION(
-			20) " 420079 01 00000088" UID_1 PARAMETERS DATA_ABC IV_12
-			    " 4200ff 08 00000010 30313233343536373839616263646566");
+		MESSAGE("420078 01 000000e8", HEADER(2, 0),
+			"42000f 01 000000a0", OPERATION(20),
+			"420079 01 00000088", UID_1, PARAMETERS, DATA_ABC,
+			IV_12,
+			"4200ff 08 00000010 30313233343536373839616263646566"));
 }
 
 static void test_credential(void **state)
