@@ -33,6 +33,29 @@
 #define SPARE_MS(timeout) ((timeout) / 20 < 500 ? (timeout) / 20 : 500)
 /* What logging may take once the kernel has its answer. */
 #define LINGER_MS 1000
+#define LINE_MAX_LEN 1280
+#define KMSG_MAX 960 /* the kernel refuses longer records */
+
+/*
+ * One write(2), as /dev/kmsg takes it; dprintf(3) seeks first, which that
+ * refuses. 27: facility daemon, level error.
+ */
+static void say_to_kernel(const char *line)
+{
+	_cleanup_close_ int fd = -1;
+	char record[KMSG_MAX];
+	int len;
+
+	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return;
+	len = snprintf(record, sizeof(record), "<27>%s[%d]: %s", NAME, getpid(),
+		       line);
+	if (len >= (int)sizeof(record))
+		len = sizeof(record) - 1;
+	if (write(fd, record, (size_t)len) < 0)
+		return; /* there is no third place */
+}
 
 /*
  * One line. Without a syslog daemon (initramfs, small containers) it goes to
@@ -40,20 +63,15 @@
  */
 static void say(const struct op *op, int err, const struct callout_volume *v)
 {
-	_cleanup_close_ int fd = -1;
 	const struct error_info *info = error_info(err);
-	const char *detail = op->detail[0] ? op->detail : info->message;
-	const char *next = op->next[0] ? op->next : info->next;
+	char line[LINE_MAX_LEN];
 
-	log_say(LOG_LEVEL_ERROR, "volume %s on %u:%u: %s [%s]. %s", v->uuid,
-		v->major, v->minor, detail, info->name, next);
-	if (access("/dev/log", F_OK) == 0)
-		return;
-	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd >= 0)
-		dprintf(fd, "<27>%s[%d]: volume %s on %u:%u: %s [%s]. %s\n",
-			NAME, getpid(), v->uuid, v->major, v->minor, detail,
-			info->name, next);
+	snprintf(line, sizeof(line), "volume %s on %u:%u: %s [%s]. %s", v->uuid,
+		 v->major, v->minor, op->detail[0] ? op->detail : info->message,
+		 info->name, op->next[0] ? op->next : info->next);
+	log_say(LOG_LEVEL_ERROR, "%s", line);
+	if (access("/dev/log", F_OK) < 0)
+		say_to_kernel(line);
 }
 
 /* The header is on the device itself unless root has said otherwise. */
