@@ -45,8 +45,7 @@ static const struct {
 	{ -ETIMEDOUT, FAILED "no answer within the deadline" },
 	{ -ENODATA,
 	  FAILED "no kmscrypt binding on the device or no such KMS entry" },
-	{ -ENOKEY,
-	  FAILED "the upcall failed, is kmscrypt's request-key rule installed?" },
+	{ -ENOKEY, FAILED "the upcall failed, is its request-key rule there?" },
 	{ -EINTR, FAILED "interrupted" },
 	{ -EOPNOTSUPP, FAILED "the key needs what this module does not have" },
 };
@@ -106,12 +105,14 @@ static int callout_emit(const struct kmsc_attempt *attempt, s64 left_ms,
 	const struct kmsc_params *p = &attempt->params;
 	int n;
 
-	n = snprintf(buf, KMSC_CALLOUT_MAX,
-		     "v=1 op=%s cipher=%s key_bytes=%u sector_size=%u iv_offset=%llu offset=%llu len=%llu flags=%u timeout_ms=%lld",
-		     op_name(attempt->op), p->cipher, p->key_bytes,
-		     p->sector_size, p->iv_offset, p->offset, p->len, p->flags,
-		     left_ms);
-	return n < KMSC_CALLOUT_MAX ? 0 : -EINVAL;
+	n = scnprintf(buf, KMSC_CALLOUT_MAX, "v=1 op=%s cipher=%s key_bytes=%u",
+		      op_name(attempt->op), p->cipher, p->key_bytes);
+	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n,
+		       " sector_size=%u iv_offset=%llu offset=%llu len=%llu",
+		       p->sector_size, p->iv_offset, p->offset, p->len);
+	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n,
+		       " flags=%u timeout_ms=%lld", p->flags, left_ms);
+	return n < KMSC_CALLOUT_MAX - 1 ? 0 : -EINVAL;
 }
 
 static struct key *upcall(struct kmsc_attempt *attempt)
@@ -139,8 +140,8 @@ static struct key *upcall(struct kmsc_attempt *attempt)
 
 static void attempt_free(struct kref *ref)
 {
-	struct kmsc_attempt *attempt = container_of(ref, struct kmsc_attempt,
-						    ref);
+	struct kmsc_attempt *attempt =
+		container_of(ref, struct kmsc_attempt, ref);
 
 	kmsc_volume_put(attempt->vol);
 	kfree(attempt);
@@ -153,8 +154,8 @@ void kmsc_attempt_put(struct kmsc_attempt *attempt)
 
 static void attempt_work(struct work_struct *work)
 {
-	struct kmsc_attempt *attempt = container_of(work, struct kmsc_attempt,
-						    work);
+	struct kmsc_attempt *attempt =
+		container_of(work, struct kmsc_attempt, work);
 	struct key *key = ERR_PTR(-ECANCELED);
 
 	/* It may have queued for long behind helpers that hang. */
@@ -208,12 +209,11 @@ bool kmsc_attempt_overdue(const struct kmsc_attempt *attempt)
  */
 int kmsc_attempt_wait(struct kmsc_attempt *attempt)
 {
-	s64 left = time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS;
+	s64 left = max(time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS, 1LL);
+	unsigned long jiffies_left = msecs_to_jiffies(left);
 	long r;
 
-	r = wait_for_completion_killable_timeout(&attempt->done,
-						 msecs_to_jiffies(max(left,
-								      1LL)));
+	r = wait_for_completion_killable_timeout(&attempt->done, jiffies_left);
 	if (r > 0)
 		return attempt->result;
 	return r ? -EINTR : -ETIMEDOUT;

@@ -12,7 +12,7 @@
  *   no KMS endpoint answered (-EHOSTUNREACH)
  *   no answer within the deadline (-ETIMEDOUT)
  *   no kmscrypt binding on the device or no such KMS entry (-ENODATA)
- *   the upcall failed, is kmscrypt's request-key rule installed? (-ENOKEY)
+ *   the upcall failed, is its request-key rule there? (-ENOKEY)
  *   interrupted (-EINTR)
  *   the key needs what this module does not have (-EOPNOTSUPP)
  *   anything else: see the kernel log and the helper's log

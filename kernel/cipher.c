@@ -65,6 +65,7 @@ static int fail(char **ret_error, char *text)
 static int spec_parse(struct spec *spec, const char *text, char **ret_error)
 {
 	char *rest = spec->text;
+	int r;
 
 	if (strscpy(spec->text, text, sizeof(spec->text)) < 0)
 		goto bad;
@@ -76,8 +77,8 @@ static int spec_parse(struct spec *spec, const char *text, char **ret_error)
 	if (!strcmp(spec->cipher, "cipher_null"))
 		return fail(ret_error,
 			    "A null cipher is refused: it does not encrypt");
-	if (match_string(cipher_modes, ARRAY_SIZE(cipher_modes),
-			 spec->mode) < 0)
+	r = match_string(cipher_modes, ARRAY_SIZE(cipher_modes), spec->mode);
+	if (r < 0)
 		return fail(ret_error, "Cipher mode is not supported");
 	return 0;
 bad:

@@ -23,8 +23,8 @@ struct kmsc_params;
 struct scatterlist;
 struct skcipher_request;
 
-#define KMSC_IV_MAX	32	/* bytes of IV, any supported cipher */
-#define KMSC_IV_ALIGN	64	/* what a cipher may want the IV aligned to */
+#define KMSC_IV_MAX 32 /* bytes of IV, any supported cipher */
+#define KMSC_IV_ALIGN 64 /* what a cipher may want the IV aligned to */
 
 struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
 				      unsigned int key_bytes, char **ret_error);

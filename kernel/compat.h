@@ -15,25 +15,25 @@
  * "static void name_done(void *data, int err)".
  * Since 6.3 the crypto API passes the data itself.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
-#define KMSC_CRYPTO_CALLBACK(name)					\
-	static void name(struct crypto_async_request *areq, int err)	\
-	{								\
-		name##_done(areq->data, err);				\
+#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
+#define KMSC_CRYPTO_CALLBACK(name)                                   \
+	static void name(struct crypto_async_request *areq, int err) \
+	{                                                            \
+		name##_done(areq->data, err);                        \
 	}
 #else
-#define KMSC_CRYPTO_CALLBACK(name)					\
-	static void name(void *data, int err)				\
-	{								\
-		name##_done(data, err);					\
+#define KMSC_CRYPTO_CALLBACK(name)            \
+	static void name(void *data, int err) \
+	{                                     \
+		name##_done(data, err);       \
 	}
 #endif
 
 /* Since 6.18 a workqueue says that it is bound; before, it is the default. */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 18, 0)
-#define KMSC_WQ_PERCPU	0
+#if KERNEL_VERSION(6, 18, 0) > LINUX_VERSION_CODE
+#define KMSC_WQ_PERCPU 0
 #else
-#define KMSC_WQ_PERCPU	WQ_PERCPU
+#define KMSC_WQ_PERCPU WQ_PERCPU
 #endif
 
 #endif /* _KMSC_COMPAT_H */

@@ -28,13 +28,13 @@
 #include "params.h"
 
 /* A sector is made of so many pieces of memory at most. */
-#define PIECES_MAX	4
+#define PIECES_MAX 4
 /* A write carries at most so much, which is also the reserve of pages. */
-#define WRITE_PAGES	BIO_MAX_VECS
-#define WRITE_BIOS	64
-#define WRITE_SECTORS	(WRITE_PAGES << PAGE_SECTORS_SHIFT)
+#define WRITE_PAGES BIO_MAX_VECS
+#define WRITE_BIOS 64
+#define WRITE_SECTORS (WRITE_PAGES << PAGE_SECTORS_SHIFT)
 /* Reads that complete in a softirq and are longer do not hold it up. */
-#define SOFTIRQ_MAX	(128 * 1024)
+#define SOFTIRQ_MAX (128 * 1024)
 
 /**
  * struct kmsc_io - dm's per-bio data: the work that one bio is
@@ -72,7 +72,7 @@ struct kmsc_io {
 	u8 iv[KMSC_IV_MAX + KMSC_IV_ALIGN - 1];
 };
 
-#define IO_SIZE	ALIGN(sizeof(struct kmsc_io), CRYPTO_MINALIGN)
+#define IO_SIZE ALIGN(sizeof(struct kmsc_io), CRYPTO_MINALIGN)
 
 static struct workqueue_struct *decrypt_queue;
 
@@ -183,8 +183,8 @@ static int sector_start(struct kmsc_io *io)
 		if (unlikely(r))
 			return r;
 	}
-	return kmsc_cipher_sector(io->cipher, request(io), dst, io->sg_src,
-				  len, iv(io), io->number >> io->crypt->iv_shift,
+	return kmsc_cipher_sector(io->cipher, request(io), dst, io->sg_src, len,
+				  iv(io), io->number >> io->crypt->iv_shift,
 				  is_write(io));
 }
 
@@ -327,10 +327,10 @@ static void read_start(struct kmsc_io *io)
 		io_end(io, errno_to_blk_status(r));
 		return;
 	}
-	/* Whoever polls polls dm's bio, which knows nothing of this one. */
+	/* A poller looks at dm's bio, which knows nothing of this one. */
 	clone->bi_opf &= ~REQ_POLLED;
-	clone->bi_iter.bi_sector = lower_sector(io->crypt,
-						bio->bi_iter.bi_sector);
+	clone->bi_iter.bi_sector =
+		lower_sector(io->crypt, bio->bi_iter.bi_sector);
 	clone->bi_private = io;
 	clone->bi_end_io = read_endio;
 	dm_submit_bio_remap(bio, clone);
@@ -431,8 +431,8 @@ static int map_bare(struct kmsc_crypt *crypt, struct bio *bio)
 		return DM_MAPIO_KILL;
 	bio_set_dev(bio, crypt->dev->bdev);
 	if (bio_sectors(bio))
-		bio->bi_iter.bi_sector = lower_sector(crypt,
-						      bio->bi_iter.bi_sector);
+		bio->bi_iter.bi_sector =
+			lower_sector(crypt, bio->bi_iter.bi_sector);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -517,9 +517,9 @@ void kmsc_crypt_exit(struct kmsc_crypt *crypt)
 
 int __init kmsc_crypt_setup(void)
 {
-	decrypt_queue = alloc_workqueue("kmscrypt_decrypt",
-					WQ_MEM_RECLAIM | WQ_CPU_INTENSIVE |
-					KMSC_WQ_PERCPU, 0);
+	unsigned int flags = WQ_MEM_RECLAIM | WQ_CPU_INTENSIVE | KMSC_WQ_PERCPU;
+
+	decrypt_queue = alloc_workqueue("kmscrypt_decrypt", flags, 0);
 	return decrypt_queue ? 0 : -ENOMEM;
 }
 

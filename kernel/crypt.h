@@ -40,7 +40,7 @@ struct kmsc_crypt {
 	unsigned int iv_shift;
 	struct bio_set bios;
 	mempool_t pages;
-	struct mutex reserve;
+	struct mutex reserve; /* the reserve of pages */
 };
 
 int kmsc_crypt_setup(void);

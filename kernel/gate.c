@@ -7,7 +7,7 @@
 
 #include <linux/bitops.h>
 
-#define KMSC_GATE_SHUT	0
+#define KMSC_GATE_SHUT 0
 
 static void gate_release(struct percpu_ref *ref)
 {

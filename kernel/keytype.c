@@ -138,15 +138,15 @@ static void key_destroy(struct key *key)
 
 /* No .read: what is in a key never comes out. No .update: a key is new. */
 struct key_type kmsc_key_type = {
-	.name		= KMSC_KEY_TYPE,
-	.def_datalen	= sizeof(struct kmsc_payload),
+	.name = KMSC_KEY_TYPE,
+	.def_datalen = sizeof(struct kmsc_payload),
 	.vet_description = key_vet_description,
-	.preparse	= key_preparse,
-	.free_preparse	= key_free_preparse,
-	.instantiate	= generic_key_instantiate,
-	.revoke		= key_revoke_type,
-	.destroy	= key_destroy,
-	.describe	= key_describe,
+	.preparse = key_preparse,
+	.free_preparse = key_free_preparse,
+	.instantiate = generic_key_instantiate,
+	.revoke = key_revoke_type,
+	.destroy = key_destroy,
+	.describe = key_describe,
 };
 
 /*

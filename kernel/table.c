@@ -32,9 +32,12 @@ static const struct {
 	{ "no_write_workqueue", KMSC_OPT_NO_WRITE_WORKQUEUE },
 };
 
-static int fail(char **ret_error, char *text)
+static char raw_key[] =
+	"A raw key in a table is refused: use :<bytes>:kmscrypt:<uuid>";
+
+static int bad(char **why, char *text)
 {
-	*ret_error = text;
+	*why = text;
 	return -EINVAL;
 }
 
@@ -52,7 +55,8 @@ static bool cipher_ok(const char *spec)
 	size_t len = strlen(spec);
 
 	return len > 0 && len < KMSC_CIPHER_MAX &&
-	       strspn(spec, "abcdefghijklmnopqrstuvwxyz0123456789-_:(),") == len;
+	       strspn(spec, "abcdefghijklmnopqrstuvwxyz0123456789-_:(),") ==
+		       len;
 }
 
 static bool uuid_ok(const char *text)
@@ -66,66 +70,67 @@ static bool uuid_ok(const char *text)
 }
 
 /* :<key bytes>:kmscrypt:<volume uuid> */
-static int parse_key(struct kmsc_table *table, char *text, char **ret_error)
+static int parse_key(struct kmsc_table *table, char *text, char **why)
 {
 	char *bytes, *type;
 	u64 value;
 
 	if (*text++ != ':')
-		return fail(ret_error,
-			    "A raw key in a table is refused: use :<bytes>:kmscrypt:<uuid>");
+		return bad(why, raw_key);
 	bytes = strsep(&text, ":");
 	if (parse_u64(bytes, &value) || !value || value > KMSC_KEY_MAX)
-		return fail(ret_error,
-			    "Key length must be a number from 1 to 96");
+		return bad(why, "Key length must be a number from 1 to 96");
 	table->params.key_bytes = value;
 	type = strsep(&text, ":");
 	if (!type || strcmp(type, KMSC_TABLE_KEY_TYPE))
-		return fail(ret_error, "Key type must be kmscrypt");
+		return bad(why, "Key type must be kmscrypt");
 	if (!text || !uuid_ok(text))
-		return fail(ret_error,
-			    "Volume UUID must be 36 lower-case characters");
+		return bad(why, "Volume UUID must be 36 lower-case characters");
 	strscpy(table->uuid, text, sizeof(table->uuid));
 	return 0;
 }
 
-static int parse_option(struct kmsc_table *table, const char *text,
-			char **ret_error)
+static int parse_sector_size(struct kmsc_table *table, const char *text,
+			     char **why)
 {
-	unsigned int i;
 	u64 value;
 
-	if (!strncmp(text, "sector_size:", 12)) {
-		if (table->params.sector_size)
-			return fail(ret_error, "Option is given twice");
-		if (parse_u64(text + 12, &value) || !is_power_of_2(value) ||
-		    value < KMSC_SECTOR_MIN || value > KMSC_SECTOR_MAX)
-			return fail(ret_error,
-				    "sector_size must be 512, 1024, 2048 or 4096");
-		table->params.sector_size = value;
-		return 0;
-	}
+	if (table->params.sector_size)
+		return bad(why, "Option is given twice");
+	if (parse_u64(text, &value) || !is_power_of_2(value) ||
+	    value < KMSC_SECTOR_MIN || value > KMSC_SECTOR_MAX)
+		return bad(why, "sector_size must be 512, 1024, 2048 or 4096");
+	table->params.sector_size = value;
+	return 0;
+}
+
+static int parse_option(struct kmsc_table *table, const char *text, char **why)
+{
+	unsigned int i;
+
+	if (!strncmp(text, "sector_size:", 12))
+		return parse_sector_size(table, text + 12, why);
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
 		if (strcmp(text, options[i].name))
 			continue;
 		if (table->options & options[i].bit)
-			return fail(ret_error, "Option is given twice");
+			return bad(why, "Option is given twice");
 		table->options |= options[i].bit;
 		return 0;
 	}
-	return fail(ret_error, "Unknown option");
+	return bad(why, "Unknown option");
 }
 
 static int parse_options(struct kmsc_table *table, unsigned int argc,
-			 char **argv, char **ret_error)
+			 char **argv, char **why)
 {
 	u64 count = 0;
 	int r;
 
 	if (argc && (parse_u64(argv[0], &count) || count != argc - 1))
-		return fail(ret_error, "Number of options does not match");
+		return bad(why, "Number of options does not match");
 	while (count) {
-		r = parse_option(table, argv[count--], ret_error);
+		r = parse_option(table, argv[count--], why);
 		if (r)
 			return r;
 	}
@@ -136,19 +141,17 @@ static int parse_options(struct kmsc_table *table, unsigned int argc,
 	return 0;
 }
 
-static int check_alignment(const struct kmsc_params *params, char **ret_error)
+static int check_alignment(const struct kmsc_params *params, char **why)
 {
 	u32 mask = (params->sector_size >> 9) - 1;
 
 	if (params->iv_offset & mask)
-		return fail(ret_error,
-			    "IV offset is not a multiple of the sector size");
+		return bad(why,
+			   "IV offset is not a multiple of the sector size");
 	if (params->offset & mask)
-		return fail(ret_error,
-			    "Device offset is not a multiple of the sector size");
+		return bad(why, "Offset is not a multiple of the sector size");
 	if (params->len & mask)
-		return fail(ret_error,
-			    "Length is not a multiple of the sector size");
+		return bad(why, "Length is not a multiple of the sector size");
 	return 0;
 }
 
@@ -159,42 +162,42 @@ static int check_alignment(const struct kmsc_params *params, char **ret_error)
  * @argv:	these words; overwritten while they are taken apart
  * @len:	length of the table, in 512-byte sectors
  * @ret_device:	the word that names the device, a pointer into @argv
- * @ret_error:	what is wrong, on failure
+ * @why:		what is wrong, on failure
  */
 int kmsc_table_parse(struct kmsc_table *table, unsigned int argc, char **argv,
-		     u64 len, const char **ret_device, char **ret_error)
+		     u64 len, const char **ret_device, char **why)
 {
 	struct kmsc_params *params = &table->params;
 	int r;
 
 	memset(table, 0, sizeof(*table));
 	if (argc < 5)
-		return fail(ret_error, "Wrong number of arguments");
+		return bad(why, "Wrong number of arguments");
 
 	/* <cipher> */
 	if (!cipher_ok(argv[0]))
-		return fail(ret_error,
-			    "Cipher specification is too long or malformed");
+		return bad(why,
+			   "Cipher specification is too long or malformed");
 	strscpy(params->cipher, argv[0], sizeof(params->cipher));
 
 	/* :<key bytes>:kmscrypt:<volume uuid> */
-	r = parse_key(table, argv[1], ret_error);
+	r = parse_key(table, argv[1], why);
 	if (r)
 		return r;
 
 	/* <iv_offset> <device> <offset> */
 	if (parse_u64(argv[2], &params->iv_offset))
-		return fail(ret_error, "IV offset is not a number");
+		return bad(why, "IV offset is not a number");
 	if (parse_u64(argv[4], &params->offset) ||
 	    params->offset != (sector_t)params->offset)
-		return fail(ret_error, "Device offset is not a number");
+		return bad(why, "Device offset is not a number");
 	params->len = len;
 
 	/* [<#opts> <opts>...] */
-	r = parse_options(table, argc - 5, argv + 5, ret_error);
+	r = parse_options(table, argc - 5, argv + 5, why);
 	if (r)
 		return r;
-	r = check_alignment(params, ret_error);
+	r = check_alignment(params, why);
 	if (r)
 		return r;
 	*ret_device = argv[3];
@@ -219,7 +222,8 @@ int kmsc_table_emit(const struct kmsc_table *table, const char *device,
 	unsigned int i;
 	int n;
 
-	n = scnprintf(buf, size, "%s :%u:" KMSC_TABLE_KEY_TYPE ":%s %llu %s %llu",
+	n = scnprintf(buf, size,
+		      "%s :%u:" KMSC_TABLE_KEY_TYPE ":%s %llu %s %llu",
 		      params->cipher, params->key_bytes, table->uuid,
 		      params->iv_offset, device, params->offset);
 	if (!count)
@@ -239,12 +243,10 @@ int kmsc_table_emit(const struct kmsc_table *table, const char *device,
 
 static const char *const selftest_lines[] = {
 	"aes-xts-plain64 :64:kmscrypt:" TEST_UUID " 0 254:0 32768",
-	"aes-xts-plain64 :32:kmscrypt:" TEST_UUID " 8 /dev/sda1 0 1 sector_size:4096",
+	"aes-xts-plain64 :32:kmscrypt:" TEST_UUID
+	" 8 /dev/sda1 0 1 sector_size:4096",
 	"aes-cbc-essiv:sha256 :32:kmscrypt:" TEST_UUID
-	" 9223372036854775800 /dev/mapper/x 9223372036854775800 8"
-	" allow_discards iv_large_sectors same_cpu_crypt high_priority"
-	" submit_from_crypt_cpus no_read_workqueue no_write_workqueue"
-	" sector_size:1024",
+	" 9223372036854775800 /dev/mapper/x 9223372036854775800 8 allow_discards iv_large_sectors same_cpu_crypt high_priority submit_from_crypt_cpus no_read_workqueue no_write_workqueue sector_size:1024",
 };
 
 static bool selftest_line(const char *line, struct kmsc_table *table)

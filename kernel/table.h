@@ -18,7 +18,7 @@
  *   Option is given twice
  *   sector_size must be 512, 1024, 2048 or 4096
  *   IV offset is not a multiple of the sector size
- *   Device offset is not a multiple of the sector size
+ *   Offset is not a multiple of the sector size
  *   Length is not a multiple of the sector size
  */
 #ifndef _KMSC_TABLE_H
@@ -29,13 +29,13 @@
 
 #include "params.h"
 
-#define KMSC_OPT_ALLOW_DISCARDS		BIT(0)
-#define KMSC_OPT_IV_LARGE_SECTORS	BIT(1)
-#define KMSC_OPT_SAME_CPU_CRYPT		BIT(2)
-#define KMSC_OPT_HIGH_PRIORITY		BIT(3)
-#define KMSC_OPT_SUBMIT_FROM_CRYPT_CPUS	BIT(4)
-#define KMSC_OPT_NO_READ_WORKQUEUE	BIT(5)
-#define KMSC_OPT_NO_WRITE_WORKQUEUE	BIT(6)
+#define KMSC_OPT_ALLOW_DISCARDS BIT(0)
+#define KMSC_OPT_IV_LARGE_SECTORS BIT(1)
+#define KMSC_OPT_SAME_CPU_CRYPT BIT(2)
+#define KMSC_OPT_HIGH_PRIORITY BIT(3)
+#define KMSC_OPT_SUBMIT_FROM_CRYPT_CPUS BIT(4)
+#define KMSC_OPT_NO_READ_WORKQUEUE BIT(5)
+#define KMSC_OPT_NO_WRITE_WORKQUEUE BIT(6)
 
 /**
  * struct kmsc_table - a parsed table line
@@ -50,10 +50,10 @@ struct kmsc_table {
 };
 
 /* Room for any line that kmsc_table_emit() makes of a parsed one. */
-#define KMSC_TABLE_LINE_MAX	512
+#define KMSC_TABLE_LINE_MAX 512
 
 int kmsc_table_parse(struct kmsc_table *table, unsigned int argc, char **argv,
-		     u64 len, const char **ret_device, char **ret_error);
+		     u64 len, const char **ret_device, char **why);
 int kmsc_table_emit(const struct kmsc_table *table, const char *device,
 		    char *buf, size_t size);
 int kmsc_table_selftest(void);

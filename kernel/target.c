@@ -54,8 +54,7 @@ static int open_device(struct dm_target *ti, struct kmsc_target *target,
 	sector_t size;
 	int r;
 
-	r = dm_get_device(ti, path, dm_table_get_mode(ti->table),
-			  &target->dev);
+	r = dm_get_device(ti, path, dm_table_get_mode(ti->table), &target->dev);
 	if (r) {
 		ti->error = "Device cannot be opened";
 		return r;
@@ -207,25 +206,25 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	struct kmsc_target *target = ti->private;
 	unsigned int size = target->table.params.sector_size;
 
-	limits->logical_block_size = max_t(unsigned int,
-					   limits->logical_block_size, size);
-	limits->physical_block_size = max_t(unsigned int,
-					    limits->physical_block_size, size);
+	limits->logical_block_size =
+		max_t(unsigned int, limits->logical_block_size, size);
+	limits->physical_block_size =
+		max_t(unsigned int, limits->physical_block_size, size);
 	limits->io_min = max_t(unsigned int, limits->io_min, size);
 	limits->dma_alignment = limits->logical_block_size - 1;
 }
 
 static struct target_type kmsc_target = {
-	.name		= KMSC_TARGET_NAME,
-	.version	= { 0, 1, 0 },
-	.module		= THIS_MODULE,
-	.ctr		= target_ctr,
-	.dtr		= target_dtr,
-	.map		= target_map,
-	.status		= target_status,
-	.message	= target_message,
+	.name = KMSC_TARGET_NAME,
+	.version = { 0, 1, 0 },
+	.module = THIS_MODULE,
+	.ctr = target_ctr,
+	.dtr = target_dtr,
+	.map = target_map,
+	.status = target_status,
+	.message = target_message,
 	.iterate_devices = target_iterate_devices,
-	.io_hints	= target_io_hints,
+	.io_hints = target_io_hints,
 };
 
 int __init kmsc_target_setup(void)

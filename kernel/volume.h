@@ -40,16 +40,16 @@ struct kmsc_attempt;
 struct kmsc_payload;
 
 enum kmsc_state {
-	KMSC_NEW,	/* no key yet */
+	KMSC_NEW, /* no key yet */
 	KMSC_ACTIVE,
 	KMSC_LOCKED,
-	KMSC_GONE,	/* the last table has left */
+	KMSC_GONE, /* the last table has left */
 };
 
 enum kmsc_reason {
 	KMSC_REASON_NONE,
-	KMSC_REASON_ADMIN,	/* a lock message */
-	KMSC_REASON_REVOKED,	/* the KMS, or a revocation of the key */
+	KMSC_REASON_ADMIN, /* a lock message */
+	KMSC_REASON_REVOKED, /* the KMS, or a revocation of the key */
 };
 
 /**
@@ -78,7 +78,7 @@ struct kmsc_volume {
 	dev_t dev;
 	char desc[KMSC_DESC_STR_MAX];
 	struct kmsc_gate gate;
-	struct mutex lock;
+	struct mutex lock; /* all below */
 	struct list_head tables;
 	enum kmsc_state state;
 	enum kmsc_reason reason;
@@ -121,7 +121,8 @@ int kmsc_volume_compare(struct kmsc_volume *vol,
 			const struct kmsc_params *asked,
 			unsigned int *ret_reqsize, char **ret_error);
 int kmsc_volume_lock(struct kmsc_volume *vol);
-int kmsc_volume_unlock(struct kmsc_volume *vol, const struct kmsc_params *asked);
+int kmsc_volume_unlock(struct kmsc_volume *vol,
+		       const struct kmsc_params *asked);
 int kmsc_volume_renew(struct kmsc_volume *vol, const struct kmsc_params *asked);
 void kmsc_volume_info(struct kmsc_volume *vol, struct kmsc_volume_info *info);
 

@@ -69,6 +69,14 @@ static void put_uuid(const char *text)
 	}
 }
 
+static void put_key(unsigned int bytes)
+{
+	out.payload.key_bytes = htole16(bytes);
+	memset(out.payload.key, 0, sizeof(out.payload.key));
+	slurp(DIR "key", (char *)out.payload.key,
+	      bytes < KMSC_KEY_MAX ? bytes : KMSC_KEY_MAX);
+}
+
 /* name=value, from the callout as from the mode */
 static void set(const char *name, const char *value)
 {
@@ -88,7 +96,7 @@ static void set(const char *name, const char *value)
 	else if (!strcmp(name, "total"))
 		p->total = htole16(n);
 	else if (!strcmp(name, "key_bytes"))
-		p->key_bytes = htole16(n);
+		put_key(n);
 	else if (!strcmp(name, "policy"))
 		p->policy = htole16(n);
 	else if (!strcmp(name, "sector_size"))
@@ -157,18 +165,16 @@ int main(int argc, char **argv)
 	if (keyctl_assume_authority(key) < 0)
 		return 5;
 
-	memcpy(out.payload.magic, KMSC_PAYLOAD_MAGIC, sizeof(out.payload.magic));
+	memcpy(out.payload.magic, KMSC_PAYLOAD_MAGIC,
+	       sizeof(out.payload.magic));
 	set("version", "1");
 	out.payload.total = htole16(KMSC_PAYLOAD_SIZE);
 	put_uuid(argv[2]);
-	slurp(DIR "key", (char *)out.payload.key, KMSC_KEY_MAX);
 	for (word = strtok(argv[3], " "); word; word = strtok(NULL, " ")) {
 		value = strchr(word, '=');
 		*value++ = 0;
 		set(word, value);
 	}
-	memset(out.payload.key + le16toh(out.payload.key_bytes), 0,
-	       KMSC_KEY_MAX - le16toh(out.payload.key_bytes));
 
 	slurp(DIR "mode", mode, sizeof(mode) - 1);
 	for (word = strtok(mode, " \n"); word; word = strtok(NULL, " \n"))

@@ -80,7 +80,9 @@ module_unload() {
 }
 
 nothing_left() {
-	not grep -F .kmscrypt /proc/keys && not grep -i kmscr /proc/[0-9]*/comm
+	# a kworker's name keeps that of the last queue it served
+	not grep -F .kmscrypt /proc/keys &&
+		not grep -E '^(kmscr|kworker/R-kmscr)' /proc/[0-9]*/comm
 }
 
 # --- helper ---
@@ -93,7 +95,7 @@ helper_install() {
 	echo "create .kmscrypt * * $t/helper %k %d %c" \
 		>/etc/request-key.d/kmsc-test.conf
 	head -c 96 /dev/urandom >$t/key
-	helper
+	helper ''
 }
 
 # helper [WORD...]: what the helper does from now on, see kernel-helper.c

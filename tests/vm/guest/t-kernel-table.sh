@@ -3,7 +3,7 @@
 #
 # Tables: what is refused and how it is said, what is shown, and that each is
 # compared with what the key is bound to.
-# vm: --mem 1G
+# vm: --append ima_policy=critical_data
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh
@@ -63,11 +63,11 @@ for size in 256 513 8192 0 '' 512x; do
 done
 ok 'IV offset unaligned' bad 'IV offset is not a multiple' iv_offset=4 \
 	options=sector_size:4096
-ok 'offset unaligned' bad 'Device offset is not a multiple' offset=4 \
+ok 'offset unaligned' bad 'Offset is not a multiple' offset=4 \
 	options=sector_size:4096 length=8
 ok 'length unaligned' bad 'Length is not a multiple' length=12 \
 	options=sector_size:4096
-ok 'absent device' bad_text 'Device cannot be opened' /dev/ram0 /dev/ram99
+ok 'absent device' bad_text 'Device cannot be opened' ram0 ram99
 ok 'device too small' bad 'Device is too small' offset=8 length=8192
 ok 'offset beyond the device' bad 'Device is too small' offset=80000 length=8
 ok 'absent cipher' bad 'Cipher is not available' cipher=nosuch-xts-plain64
@@ -91,7 +91,7 @@ round_trip() {
 	create one "$once" || return
 	twice=$(dmsetup table one)
 	is "$once" "$twice" && is "$once" \
-		"$(line "$@" | sed "s,$dev,$(mountpoint -x $dev),;s/ *$//")"
+		"$(line "$@" | sed "s,$dev,$(mountpoint -x "$dev"),;s/ *$//")"
 	remove one
 }
 ok 'table, plain' round_trip
@@ -106,11 +106,14 @@ ok 'message with too many words' not dmsetup message one 0 lock now
 ok 'no key in table --showkeys' not grep -q \
 	"$(head -c 8 $t/key | od -An -tx1 | tr -d ' \n')" \
 	<(dmsetup table --showkeys one)
-ok 'IMA' grep -q "target_name=kmscrypt,target_version=.*,uuid=$uuid,cipher=\
+ima() {
+	grep -ao '[0-9a-f]\{64,\}$' \
+		/sys/kernel/security/ima/ascii_runtime_measurements |
+		xxd -r -p | tr '\0' '\n'
+}
+ok 'IMA' grep -a "target_name=kmscrypt,target_version=.*,uuid=$uuid,cipher=\
 aes-xts-plain64,key_bytes=64,iv_offset=0,device=1:0,offset=0,sector_size=512,\
-iv_large_sectors=n,allow_discards=n;" \
-	<(xxd -r -p <(grep -ao '[0-9a-f]\{64,\}' \
-		/sys/kernel/security/ima/ascii_runtime_measurements 2>&1))
+iv_large_sectors=n,allow_discards=n;" <(ima)
 remove one
 
 # A key that is bound to something else
