@@ -67,7 +67,7 @@ install-user: user
 		$(DESTDIR)$(mandir)/man8/$${page##*/} || exit 1; done
 	$(INSTALL) -D -m 644 completion/kmscrypt.bash \
 		$(DESTDIR)$(bashcompdir)/kmscrypt
-	$(INSTALL) -D -m 644 completion/kmscrypt.zsh \
+	$(INSTALL) -D -m 644 completion/_kmscrypt \
 		$(DESTDIR)$(zshcompdir)/_kmscrypt
 	$(INSTALL) -D -m 644 completion/kmscrypt.fish \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish

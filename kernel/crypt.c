@@ -168,9 +168,19 @@ static int next_piece(struct scatterlist *sg, struct bio *bio,
 	return 0;
 }
 
+/* Pages of our own hold whole sectors, so there is but one piece. */
+static void next_bounce(struct kmsc_io *io, unsigned int len)
+{
+	struct bio_vec bv = bio_iter_iovec(io->bounce, io->dst);
+
+	BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
+	sg_set_page(io->sg_dst, bv.bv_page, len, bv.bv_offset);
+}
+
 static int sector_start(struct kmsc_io *io)
 {
 	unsigned int len = io->crypt->sector_size;
+	u64 number = io->number >> io->crypt->iv_shift;
 	struct scatterlist *dst = io->sg_src;
 	int r;
 
@@ -179,13 +189,10 @@ static int sector_start(struct kmsc_io *io)
 		return r;
 	if (is_write(io)) {
 		dst = io->sg_dst;
-		r = next_piece(dst, io->bounce, io->dst, len);
-		if (unlikely(r))
-			return r;
+		next_bounce(io, len);
 	}
 	return kmsc_cipher_sector(io->cipher, request(io), dst, io->sg_src, len,
-				  iv(io), io->number >> io->crypt->iv_shift,
-				  is_write(io));
+				  iv(io), number, is_write(io));
 }
 
 static void sector_done(struct kmsc_io *io)

@@ -45,7 +45,12 @@ void kmsc_gate_open(struct kmsc_gate *gate, struct kmsc_cipher *cipher)
 	percpu_ref_reinit(&gate->ref);
 }
 
-/* kmsc_gate_shut - from now on nobody enters; any context, any number of times */
+/*
+ * kmsc_gate_shut - from now on nobody enters
+ *
+ * Any context, any number of times; the caller keeps it apart from
+ * kmsc_gate_open().
+ */
 void kmsc_gate_shut(struct kmsc_gate *gate)
 {
 	if (!test_and_set_bit(KMSC_GATE_SHUT, &gate->flags))

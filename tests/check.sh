@@ -8,7 +8,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8
-# shellcheck source=tests/suite.sh
+# shellcheck source=suite.sh
 . tests/suite.sh
 
 ring_style() {

@@ -43,37 +43,38 @@
 
 #include <linux/types.h>
 
-#define KMSC_TARGET_NAME	"kmscrypt"
+#define KMSC_TARGET_NAME "kmscrypt"
 /* The leading dot keeps add_key(2) and request_key(2) out (keyctl(2)). */
-#define KMSC_KEY_TYPE		".kmscrypt"
-#define KMSC_TABLE_KEY_TYPE	"kmscrypt"
+#define KMSC_KEY_TYPE ".kmscrypt"
+#define KMSC_TABLE_KEY_TYPE "kmscrypt"
 /* Never CRYPT-: systemd and cryptsetup would claim the device. */
-#define KMSC_DM_UUID_PREFIX	"KMSCRYPT-"
-#define KMSC_TOKEN_TYPE		"kmscrypt"
-#define KMSC_CONF_LINE		"create .kmscrypt * * " \
-				"/usr/sbin/kmscrypt-upcall %k"
+#define KMSC_DM_UUID_PREFIX "KMSCRYPT-"
+#define KMSC_TOKEN_TYPE "kmscrypt"
+#define KMSC_CONF_LINE          \
+	"create .kmscrypt * * " \
+	"/usr/sbin/kmscrypt-upcall %k"
 
 /* Limits, the same for both halves */
-#define KMSC_UUID_STR_LEN	36	/* without the final NUL */
-#define KMSC_UUID_BYTES		16
-#define KMSC_KEY_MAX		96	/* bytes of volume key */
-#define KMSC_CIPHER_MAX		64	/* cipher spec, with the final NUL */
-#define KMSC_INTEGRITY_MAX	32	/* integrity spec, with the final NUL */
-#define KMSC_DESC_STR_MAX	64	/* key description, with the NUL */
-#define KMSC_CALLOUT_MAX	512	/* callout string, with the NUL */
-#define KMSC_SECTOR_MIN		512
-#define KMSC_SECTOR_MAX		4096
-#define KMSC_MAX_BINDINGS	8	/* tokens of type kmscrypt a volume */
-#define KMSC_MAX_HELPERS	16	/* upcalls at once */
+#define KMSC_UUID_STR_LEN 36 /* without the final NUL */
+#define KMSC_UUID_BYTES 16
+#define KMSC_KEY_MAX 96 /* bytes of volume key */
+#define KMSC_CIPHER_MAX 64 /* cipher spec, with the final NUL */
+#define KMSC_INTEGRITY_MAX 32 /* integrity spec, with the final NUL */
+#define KMSC_DESC_STR_MAX 64 /* key description, with the NUL */
+#define KMSC_CALLOUT_MAX 512 /* callout string, with the NUL */
+#define KMSC_SECTOR_MIN 512
+#define KMSC_SECTOR_MAX 4096
+#define KMSC_MAX_BINDINGS 8 /* tokens of type kmscrypt a volume */
+#define KMSC_MAX_HELPERS 16 /* upcalls at once */
 
 /* What the helper may take, in ms, when the administrator sets nothing. */
-#define KMSC_TIMEOUT_DEFAULT_MS	20000
+#define KMSC_TIMEOUT_DEFAULT_MS 20000
 /* The constructor waits this much longer than the helper's deadline. */
-#define KMSC_TIMEOUT_GRACE_MS	2000
+#define KMSC_TIMEOUT_GRACE_MS 2000
 /* Timeout of a rejected key: a shorter one and a late exit of the helper
  * were seen to turn the errno into ENOKEY.
  */
-#define KMSC_REJECT_TIMEOUT_S	60
+#define KMSC_REJECT_TIMEOUT_S 60
 
 /*
  * Reject errnos: EKEYREVOKED the KMS says the key is destroyed, deactivated
@@ -85,18 +86,18 @@
  */
 
 /* Bits of the description (payload.desc_flags, callout flags=) */
-#define KMSC_DESC_IV_LARGE_SECTORS	(1U << 0)
-#define KMSC_DESC_FLAGS_ALL		KMSC_DESC_IV_LARGE_SECTORS
+#define KMSC_DESC_IV_LARGE_SECTORS (1U << 0)
+#define KMSC_DESC_FLAGS_ALL KMSC_DESC_IV_LARGE_SECTORS
 
 /* Bits of the policy (payload.policy, capsule.policy) */
-#define KMSC_POLICY_ON_LOCK_QUEUE	(1U << 0)	/* else fail the I/O */
-#define KMSC_POLICY_ALL			KMSC_POLICY_ON_LOCK_QUEUE
+#define KMSC_POLICY_ON_LOCK_QUEUE (1U << 0) /* else fail the I/O */
+#define KMSC_POLICY_ALL KMSC_POLICY_ON_LOCK_QUEUE
 
-#define KMSC_LEASE_MIN_S		10	/* 0: no lease */
-#define KMSC_QUEUE_CAP_DEFAULT_S	90
+#define KMSC_LEASE_MIN_S 10 /* 0: no lease */
+#define KMSC_QUEUE_CAP_DEFAULT_S 90
 
-#define KMSC_PAYLOAD_MAGIC	"KMSPAYL1"
-#define KMSC_PAYLOAD_VERSION	1
+#define KMSC_PAYLOAD_MAGIC "KMSPAYL1"
+#define KMSC_PAYLOAD_VERSION 1
 
 /*
  * struct kmsc_payload - what the helper instantiates the key with
@@ -120,35 +121,35 @@
  * @key:	the volume key, zero-padded
  */
 struct kmsc_payload {
-	__u8	magic[8];
-	__le16	version;
-	__le16	total;
-	__le16	key_bytes;
-	__le16	policy;
-	__u8	uuid[KMSC_UUID_BYTES];
-	__le32	sector_size;
-	__le32	desc_flags;
-	__le64	iv_tweak;
-	__le64	seg_offset;
-	__le64	seg_size;
-	__le32	lease_s;
-	__le32	queue_cap_s;
-	__le64	epoch;
-	char	cipher[KMSC_CIPHER_MAX];
-	char	integrity[KMSC_INTEGRITY_MAX];
-	__u8	reserved[24];
-	__u8	key[KMSC_KEY_MAX];
+	__u8 magic[8];
+	__le16 version;
+	__le16 total;
+	__le16 key_bytes;
+	__le16 policy;
+	__u8 uuid[KMSC_UUID_BYTES];
+	__le32 sector_size;
+	__le32 desc_flags;
+	__le64 iv_tweak;
+	__le64 seg_offset;
+	__le64 seg_size;
+	__le32 lease_s;
+	__le32 queue_cap_s;
+	__le64 epoch;
+	char cipher[KMSC_CIPHER_MAX];
+	char integrity[KMSC_INTEGRITY_MAX];
+	__u8 reserved[24];
+	__u8 key[KMSC_KEY_MAX];
 };
 
-#define KMSC_PAYLOAD_SIZE	296
+#define KMSC_PAYLOAD_SIZE 296
 
-#define KMSC_CAPSULE_MAGIC	"KMSCRYP1"
-#define KMSC_CAPSULE_VERSION	1
-#define KMSC_CAPSULE_SIZE	256
-#define KMSC_CAPSULE_MAC_INFO	"kmscrypt capsule v1 mac"
-#define KMSC_VKID_INFO		"kmscrypt vkid v1"
+#define KMSC_CAPSULE_MAGIC "KMSCRYP1"
+#define KMSC_CAPSULE_VERSION 1
+#define KMSC_CAPSULE_SIZE 256
+#define KMSC_CAPSULE_MAC_INFO "kmscrypt capsule v1 mac"
+#define KMSC_VKID_INFO "kmscrypt vkid v1"
 /* The description starts with this text and its final NUL. */
-#define KMSC_DESC_MAGIC		"kmscrypt-desc-v1"
+#define KMSC_DESC_MAGIC "kmscrypt-desc-v1"
 
 /*
  * struct kmsc_capsule - the plaintext that the KMS wraps
@@ -170,21 +171,21 @@ struct kmsc_payload {
  *		key, salt = @uuid, info = KMSC_CAPSULE_MAC_INFO), RFC 5869
  */
 struct kmsc_capsule {
-	__u8	magic[8];
-	__le16	version;
-	__le16	total;
-	__le16	key_bytes;
-	__le16	policy;
-	__u8	uuid[KMSC_UUID_BYTES];
-	__u8	desc_sha256[32];
-	__le32	lease_s;
-	__le32	queue_cap_s;
-	__le64	epoch;
-	__le64	created;
-	__u8	reserved[8];
-	__u8	key[KMSC_KEY_MAX];
-	__u8	reserved2[32];
-	__u8	mac[32];
+	__u8 magic[8];
+	__le16 version;
+	__le16 total;
+	__le16 key_bytes;
+	__le16 policy;
+	__u8 uuid[KMSC_UUID_BYTES];
+	__u8 desc_sha256[32];
+	__le32 lease_s;
+	__le32 queue_cap_s;
+	__le64 epoch;
+	__le64 created;
+	__u8 reserved[8];
+	__u8 key[KMSC_KEY_MAX];
+	__u8 reserved2[32];
+	__u8 mac[32];
 };
 
 #endif /* _UAPI_KMSCRYPT_H */

@@ -17,7 +17,8 @@ step "fsck: clean"
 (cd /mnt/data && sha256sum --quiet -c /mnt/system/sums)
 step "$(wc -l </mnt/system/sums) checksums equal"
 umount /mnt/data
-kmscrypt dump "$disk" --volume-key-file /run/exported.key >/dev/null 2>&1
+kmscrypt dump "$disk" --dump-volume-key \
+	--volume-key-file /run/exported.key >/dev/null 2>&1
 kmscrypt close "$name"
 
 read -r _ uid </mnt/system/keys

@@ -19,7 +19,7 @@ ok() {
 	else
 		FAILED=$((FAILED + 1))
 		echo "not ok $COUNT - $2"
-		sed 's/^/# /' <<<"$OUT"
+		printf '%s\n' "$OUT" | sed 's/^/# /'
 	fi
 }
 

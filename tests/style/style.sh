@@ -26,7 +26,11 @@ check_checkpatch() {
 	user=$common,PREFER_KERNEL_TYPES,ENOSYS,NEW_TYPEDEFS,PREFER_FALLTHROUGH
 	user=$user,STRCPY,STRNCPY,USE_NEGATIVE_ERRNO,CONST_STRUCT,SSCANF_TO_KSTRTO
 	user=$user,PREFER_DEFINED_ATTRIBUTE_MACRO,CONSTANT_CONVERSION
-	user=$user,PREFER_STRSCPY
+	user=$user,PREFER_STRSCPY,AVOID_EXTERNS,ARRAY_SIZE,SPLIT_STRING
+	user=$user,EMBEDDED_FUNCTION_NAME,STATIC_CONST_CHAR_ARRAY
+	# Declarations with a cleanup attribute look like statements to it.
+	user=$user,LINE_SPACING,BROKEN_STRING,AVOID_SPLIT,STRING_FRAGMENTS,SSCANF,SPACING,UNCHECKED_SSCANF
+	user=$user,QUOTED_WHITESPACE_BEFORE_NEWLINE,POINTER_LOCATION
 	perl "$pl" --no-tree --terse --no-summary --quiet --strict \
 		--ignore "$common,MACRO_ARG_REUSE,CAMELCASE" -f \
 		"${kernel_files[@]}" || return 1
@@ -35,9 +39,11 @@ check_checkpatch() {
 }
 
 check_sparse() {
-	tests/vm/build-module.sh 6.1 build/module/sparse C=2 2>&1 |
-		tee build/sparse.log | grep -E '(warning|error):' && return 1
-	grep -q CHECK build/sparse.log
+	rm -rf build/module/sparse
+	tests/vm/build-module.sh -v 6.1 build/module/sparse C=2 \
+		>build/sparse.log 2>&1
+	grep -E '(warning|error):' build/sparse.log && return 1
+	grep -q 'CHECK .*kernel/crypt.c' build/sparse.log
 }
 
 check_cppcheck() {

@@ -145,68 +145,69 @@ static void test_batch(void **state)
 		vault_item_free(&items[i]);
 }
 
+static const struct {
+	enum vault_result what;
+	size_t n;
+	const char *text;
+} bad_items[] = {
+	{ VAULT_PLAINTEXT, 1, "" },
+	{ VAULT_PLAINTEXT, 1, "<html>" },
+	{ VAULT_PLAINTEXT, 1, "{}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":null}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"\"}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"*\"}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9\"}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":7}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9\\u0076\"}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"pl\\u0061intext\":\"Zm9v\"}}" },
+	{ VAULT_PLAINTEXT, 1,
+	  "{\"plaintext\":\"Zm9v\",\"data\":{\"plaintext\":\"Zm9v\"}}" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\"" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\\" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\"" },
+	{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":" },
+	{ VAULT_PLAINTEXT, 2, "{\"data\":{\"plaintext\":\"Zm9v\"}}" },
+	{ VAULT_PLAINTEXT, 2,
+	  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"}]}}" },
+	{ VAULT_PLAINTEXT, 2,
+	  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"},7]}}" },
+	{ VAULT_PLAINTEXT, 2,
+	  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"},"
+	  "{}]}}" },
+	{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":\"\"}}" },
+	{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":\"a b\"}}" },
+	{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":[]}}" },
+	{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\"}}" },
+	{ VAULT_CIPHERTEXT, 1,
+	  "{\"data\":{\"ciphertext\":\"x\",\"key_version\":-1}}" },
+	{ VAULT_CIPHERTEXT, 2,
+	  "{\"data\":{\"batch_results\":[{\"ciphertext\":\"a\"},"
+	  "{\"ciphertext\":\"b\"},{\"ciphertext\":\"c\"}]}}" },
+	{ VAULT_CIPHERTEXT, 101, "{}" },
+};
+
 static void test_bad_items(void **state)
 {
-	static const struct {
-		enum vault_result what;
-		size_t n;
-		const char *text;
-	} rows[] = {
-		{ VAULT_PLAINTEXT, 1, "" },
-		{ VAULT_PLAINTEXT, 1, "<html>" },
-		{ VAULT_PLAINTEXT, 1, "{}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":null}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{}}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"\"}}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"*\"}}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9\"}}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":7}}" },
-		{ VAULT_PLAINTEXT, 1,
-		  "{\"data\":{\"plaintext\":\"Zm9\\u0076\"}}" },
-		{ VAULT_PLAINTEXT, 1,
-		  "{\"data\":{\"pl\\u0061intext\":\"Zm9v\"}}" },
-		{ VAULT_PLAINTEXT, 1,
-		  "{\"plaintext\":\"Zm9v\",\"data\":{\"plaintext\":\"Zm9v\"}}" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\"" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\\" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\"" },
-		{ VAULT_PLAINTEXT, 1, "{\"data\":{\"plaintext\":" },
-		{ VAULT_PLAINTEXT, 2, "{\"data\":{\"plaintext\":\"Zm9v\"}}" },
-		{ VAULT_PLAINTEXT, 2,
-		  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"}]}}" },
-		{ VAULT_PLAINTEXT, 2,
-		  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"},7]}}" },
-		{ VAULT_PLAINTEXT, 2,
-		  "{\"data\":{\"batch_results\":[{\"plaintext\":\"Zm9v\"},"
-		  "{}]}}" },
-		{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":\"\"}}" },
-		{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":\"a b\"}}" },
-		{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"ciphertext\":[]}}" },
-		{ VAULT_CIPHERTEXT, 1, "{\"data\":{\"plaintext\":\"Zm9v\"}}" },
-		{ VAULT_CIPHERTEXT, 1,
-		  "{\"data\":{\"ciphertext\":\"x\",\"key_version\":-1}}" },
-		{ VAULT_CIPHERTEXT, 2,
-		  "{\"data\":{\"batch_results\":[{\"ciphertext\":\"a\"},"
-		  "{\"ciphertext\":\"b\"},{\"ciphertext\":\"c\"}]}}" },
-		{ VAULT_CIPHERTEXT, 101, "{}" },
-	};
 	struct vault_item items[101];
 	size_t i, k;
 
 	(void)state;
-	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		_cleanup_secret_ struct secret body = text_of(rows[i].text);
+	for (i = 0; i < sizeof(bad_items) / sizeof(bad_items[0]); i++) {
+		_cleanup_secret_ struct secret body =
+			text_of(bad_items[i].text);
 		int r;
 
-		r = vault_msg_items(&body, rows[i].what, rows[i].n, items);
-		if (r != -EPROTO && rows[i].n <= 100)
-			print_message("# taken: %s\n", rows[i].text);
-		assert_int_equal(r, rows[i].n > 100 ? -EINVAL : -EPROTO);
-		for (k = 0; k < rows[i].n; k++)
+		r = vault_msg_items(&body, bad_items[i].what, bad_items[i].n,
+				    items);
+		if (r != -EPROTO && bad_items[i].n <= 100)
+			print_message("# taken: %s\n", bad_items[i].text);
+		assert_int_equal(r, bad_items[i].n > 100 ? -EINVAL : -EPROTO);
+		for (k = 0; k < bad_items[i].n; k++)
 			vault_item_free(&items[k]);
 		/* json-c never saw it: overwritten, or refused before */
-		if (!strstr(rows[i].text, "u0061"))
+		if (!strstr(bad_items[i].text, "u0061"))
 			assert_null(strstr((char *)body.data, "\"Zm9v"));
 	}
 }

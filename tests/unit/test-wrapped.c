@@ -70,86 +70,79 @@ static void test_round_trip(void **state)
 	}
 }
 
+static const char *const refused[] = {
+	"",
+	ID,
+	"\"provider\":\"vault\"",
+	"\"provider\":\"aws\"," ID,
+	"\"provider\":7," ID,
+	/* entry */
+	"\"provider\":\"local\",\"entry\":\"x\",\"mode\":\"gcm\"" IV TAG
+	",\"wrapped\":\"AAAA\"",
+	"\"provider\":\"local\",\"entry\":"
+	"\"6F1c1c0e-6b53-4a0e-9a7e-52e0d9b0a001\",\"mode\":\"gcm\"" IV TAG
+	",\"wrapped\":\"AAAA\"",
+	"\"provider\":\"local\",\"entry\":"
+	"\"../../../../etc/passwd-/../../../..\",\"mode\":\"gcm\"" IV TAG
+	",\"wrapped\":\"AAAA\"",
+	/* vault: names */
+	VAULT ",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"a/b\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"..\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k?x\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\\r\\nX\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\\u0000\",\"mount\":\"m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"mount\":\"/m\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"mount\":\"m/\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"mount\":\"a//b\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"mount\":\"a/../b\",\"wrapped\":\"x\"",
+	VAULT ",\"key_id\":\"k\",\"mount\":\"%2e%2e\",\"wrapped\":\"x\"",
+	V_OK ",\"namespace\":\"a/./b\",\"wrapped\":\"x\"",
+	V_OK ",\"namespace\":7,\"wrapped\":\"x\"",
+	/* vault: ciphertext and what it has not */
+	V_OK,
+	V_OK ",\"wrapped\":\"\"",
+	V_OK ",\"wrapped\":\"a b\"",
+	V_OK ",\"wrapped\":\"a\\u007f\"",
+	V_OK ",\"wrapped\":\"\xc3\xa4\"",
+	V_OK ",\"wrapped\":\"x\"" IV,
+	V_OK ",\"wrapped\":\"x\"" TAG,
+	V_OK ",\"wrapped\":\"x\",\"mode\":\"gcm\"",
+	V_OK ",\"wrapped\":\"x\",\"key_version\":-1",
+	V_OK ",\"wrapped\":\"x\",\"key_version\":4294967296",
+	/* the others */
+	K_OK,
+	K_OK ",\"wrapped\":\"\"",
+	K_OK ",\"wrapped\":\"AAA\"",
+	K_OK ",\"wrapped\":\"AAAA\",\"mount\":\"m\"",
+	K_OK ",\"wrapped\":\"AAAA\",\"namespace\":\"m\"",
+	KMIP ",\"mode\":\"gcm\"" IV TAG ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\"" IV TAG ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"ecb\"" IV ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"\"" IV ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"gcm\"" TAG ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"gcm\"" IV ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"ctr\"" IV TAG
+	     ",\"wrapped\":\"AAAA\"",
+	KMIP ",\"key_id\":\"k\",\"mode\":\"ctr\","
+	     "\"iv\":\"AAAAAAAAAAAAAAAAAAAAAAAA\",\"wrapped\":\"AAAA\"",
+	LOCAL ",\"key_id\":\"..\",\"mode\":\"gcm\"" IV TAG
+	      ",\"wrapped\":\"AAAA\"",
+};
+
 static void test_refused(void **state)
 {
-	static const char *const bad[] = {
-		"",
-		ID,
-		"\"provider\":\"vault\"",
-		"\"provider\":\"aws\"," ID,
-		"\"provider\":7," ID,
-		/* entry */
-		"\"provider\":\"local\",\"entry\":\"x\",\"mode\":\"gcm\"" IV TAG
-		",\"wrapped\":\"AAAA\"",
-		"\"provider\":\"local\",\"entry\":"
-		"\"6F1c1c0e-6b53-4a0e-9a7e-52e0d9b0a001\",\"mode\":\"gcm\"" IV
-			TAG ",\"wrapped\":\"AAAA\"",
-		"\"provider\":\"local\",\"entry\":"
-		"\"../../../../etc/passwd-/../../../..\",\"mode\":\"gcm\"" IV TAG
-		",\"wrapped\":\"AAAA\"",
-		/* vault: names */
-		VAULT ",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"k\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"a/b\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"..\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"k?x\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT
-		",\"key_id\":\"k\\r\\nX\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT
-		",\"key_id\":\"k\\u0000\",\"mount\":\"m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"k\",\"mount\":\"/m\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"k\",\"mount\":\"m/\",\"wrapped\":\"x\"",
-		VAULT ",\"key_id\":\"k\",\"mount\":\"a//b\",\"wrapped\":\"x\"",
-		VAULT
-		",\"key_id\":\"k\",\"mount\":\"a/../b\",\"wrapped\":\"x\"",
-		VAULT
-		",\"key_id\":\"k\",\"mount\":\"%2e%2e\",\"wrapped\":\"x\"",
-		V_OK ",\"namespace\":\"a/./b\",\"wrapped\":\"x\"",
-		V_OK ",\"namespace\":7,\"wrapped\":\"x\"",
-		/* vault: ciphertext and what it has not */
-		V_OK,
-		V_OK ",\"wrapped\":\"\"",
-		V_OK ",\"wrapped\":\"a b\"",
-		V_OK ",\"wrapped\":\"a\\u007f\"",
-		V_OK ",\"wrapped\":\"\xc3\xa4\"",
-		V_OK ",\"wrapped\":\"x\"" IV,
-		V_OK ",\"wrapped\":\"x\"" TAG,
-		V_OK ",\"wrapped\":\"x\",\"mode\":\"gcm\"",
-		V_OK ",\"wrapped\":\"x\",\"key_version\":-1",
-		V_OK ",\"wrapped\":\"x\",\"key_version\":4294967296",
-		/* the others */
-		K_OK,
-		K_OK ",\"wrapped\":\"\"",
-		K_OK ",\"wrapped\":\"AAA\"",
-		K_OK ",\"wrapped\":\"AAAA\",\"mount\":\"m\"",
-		K_OK ",\"wrapped\":\"AAAA\",\"namespace\":\"m\"",
-		KMIP ",\"mode\":\"gcm\"" IV TAG ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\"" IV TAG ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"ecb\"" IV
-		     ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"\"" IV
-		     ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"gcm\"" TAG
-		     ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"gcm\"" IV
-		     ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"ctr\"" IV TAG
-		     ",\"wrapped\":\"AAAA\"",
-		KMIP ",\"key_id\":\"k\",\"mode\":\"ctr\","
-		     "\"iv\":\"AAAAAAAAAAAAAAAAAAAAAAAA\",\"wrapped\":\"AAAA\"",
-		LOCAL ",\"key_id\":\"..\",\"mode\":\"gcm\"" IV TAG
-		      ",\"wrapped\":\"AAAA\"",
-	};
 	struct wrapped w = { .key_version = 77 };
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		int r = parse(bad[i], &w);
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		int r = parse(refused[i], &w);
 
 		if (r != -EBADMSG)
-			print_message("# taken: %s\n", bad[i]);
+			print_message("# taken: %s\n", refused[i]);
 		assert_int_equal(r, -EBADMSG);
 	}
 	assert_int_equal(w.key_version, 77);

@@ -17,7 +17,8 @@ kernel=$1
 script=$(realpath -e -- "$2")
 shift 2
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/kmscrypt-guest.XXXXXX")
+mkdir -p "$checkout/build/vm"
+work=$(mktemp -d "$checkout/build/vm/guest.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
 options=()

@@ -18,6 +18,8 @@ set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source-path=SCRIPTDIR source=debian.sh
 . "$here/debian.sh"
+# shellcheck source-path=SCRIPTDIR source=kernel-source.sh
+. "$here/kernel-source.sh"
 
 usage() {
 	sed -n 's/^# usage: /usage: /p' "$0" >&2
@@ -33,6 +35,7 @@ kernel_source() {
 	6.12) suites=(bookworm bookworm-backports) where=host ;;
 	7.2) suites=(sid) where=tree ;;
 	7.3) suites=(trixie trixie-backports) where=tree ;;
+	debug | kcsan) suites=(bookworm bookworm-security) where=source ;;
 	*) usage ;;
 	esac
 }
@@ -103,9 +106,19 @@ uncompress() {
 		esac
 }
 
+# kernel_current: is it in the cache, and still what we want?
+kernel_current() {
+	[ -e "$final/record" ] || return
+	[ "$where" != source ] || source_current
+}
+
 kernel_fetch() {
 	local dir release vmlinuz
 
+	if [ "$where" = source ]; then
+		source_build
+		return
+	fi
 	dir=$(mktemp -d "$kernels/.$name.XXXXXX")
 	apt=$dir/apt
 	debian_init "$apt" "${suites[@]}"
@@ -148,8 +161,8 @@ cleanup() {
 	# also what an earlier run left half-done: we hold the lock
 	rm -rf "$kernels/.$name".??????
 	if [ $status -ne 0 ]; then
-		$verbose || cat "$log" >&2
-		echo "kernel: cannot fetch Debian's kernel $name" >&2
+		$verbose || tail -n 60 "$log" >&2
+		echo "kernel: cannot get the kernel $name" >&2
 	fi
 	rm -f "$log"
 }
@@ -175,10 +188,14 @@ final=$kernels/$name
 mkdir -p "$kernels"
 
 # one fetch at a time; the others then find it done
+patience=1800
+[ "$where" != source ] || patience=14400
 exec {lock}>"$kernels/.$name.lock"
-flock --wait 1800 "$lock"
-if $refresh || [ ! -e "$final/record" ]; then
+flock --wait "$patience" "$lock"
+if $refresh || ! kernel_current; then
 	log=$kernels/.$name.log
+	[ "$where" != source ] ||
+		echo "kernel: building $name, for 20 min or more: $log" >&2
 	trap cleanup EXIT
 	trap 'exit 1' HUP INT TERM
 	if $verbose; then

@@ -11,25 +11,25 @@
 /* Exit codes: a contract with scripts, documented in kmscrypt(8). */
 enum exit_code {
 	EXIT_DONE = 0,
-	EXIT_WRONG_USAGE = 1,	/* -EINVAL */
-	EXIT_DENIED = 2,	/* -EACCES, -EPERM */
-	EXIT_UNREACHABLE = 3,	/* -EHOSTUNREACH, -ETIMEDOUT and other net */
-	EXIT_NOT_FOUND = 4,	/* -ENODATA, -ENOENT, -ENODEV, -ENXIO */
-	EXIT_REFUSED = 5,	/* -EBUSY, -EEXIST: something depends on it */
-	EXIT_CORRUPT = 6,	/* -EKEYREJECTED, -EBADMSG */
-	EXIT_PARTLY = 7,	/* some of many failed (each named) */
-	EXIT_OTHER = 8,		/* -EPROTO, -ENOKEY, anything else */
-	EXIT_REVOKED = 9,	/* -EKEYREVOKED */
+	EXIT_WRONG_USAGE = 1, /* -EINVAL */
+	EXIT_DENIED = 2, /* -EACCES, -EPERM */
+	EXIT_UNREACHABLE = 3, /* -EHOSTUNREACH, -ETIMEDOUT and other net */
+	EXIT_NOT_FOUND = 4, /* -ENODATA, -ENOENT, -ENODEV, -ENXIO */
+	EXIT_REFUSED = 5, /* -EBUSY, -EEXIST: something depends on it */
+	EXIT_CORRUPT = 6, /* -EKEYREJECTED, -EBADMSG */
+	EXIT_PARTLY = 7, /* some of many failed (each named) */
+	EXIT_OTHER = 8, /* -EPROTO, -ENOKEY, anything else */
+	EXIT_REVOKED = 9, /* -EKEYREVOKED */
 };
 
 struct error_info {
-	int err;		/* positive errno */
-	const char *name;	/* "EKEYREVOKED" */
+	int err; /* positive errno */
+	const char *name; /* "EKEYREVOKED" */
 	enum exit_code code;
-	bool retryable;		/* trying again later can help */
-	int reject;		/* errno that the helper rejects a key with */
-	const char *message;	/* one clause, no full stop */
-	const char *next;	/* what to do next, a sentence */
+	bool retryable; /* trying again later can help */
+	int reject; /* errno that the helper rejects a key with */
+	const char *message; /* one clause, no full stop */
+	const char *next; /* what to do next, a sentence */
 };
 
 /** error_info() - the row for @err (sign ignored); never NULL. */

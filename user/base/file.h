@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 enum place {
-	PLACE_CONFIG,	/* /etc/kmscrypt: entries and credentials */
-	PLACE_STATE,	/* /var/lib/kmscrypt: registry */
-	PLACE_RUN,	/* /run/kmscrypt: caches */
+	PLACE_CONFIG, /* /etc/kmscrypt: entries and credentials */
+	PLACE_STATE, /* /var/lib/kmscrypt: registry */
+	PLACE_RUN, /* /run/kmscrypt: caches */
 };
 
 /**

@@ -47,8 +47,8 @@ int json_get_base64(struct json_object *obj, const char *name, void *buf,
 int json_add_string(struct json_object *obj, const char *name, const char *s);
 int json_add_u64(struct json_object *obj, const char *name, uint64_t v);
 int json_add_bool(struct json_object *obj, const char *name, bool v);
-int json_add_base64(struct json_object *obj, const char *name,
-		    const void *data, size_t len);
+int json_add_base64(struct json_object *obj, const char *name, const void *data,
+		    size_t len);
 /* Takes over @child, also on failure. */
 int json_add(struct json_object *obj, const char *name,
 	     struct json_object *child);

@@ -19,9 +19,9 @@
 #define OP_TEXT_MAX 512
 
 struct op {
-	int64_t deadline_ms;		/* CLOCK_BOOTTIME, 0: none */
-	char detail[OP_TEXT_MAX];	/* what failed, "" if nothing was said */
-	char next[OP_TEXT_MAX];		/* what to do next, "" for the table's */
+	int64_t deadline_ms; /* CLOCK_BOOTTIME, 0: none */
+	char detail[OP_TEXT_MAX]; /* what failed, "" if nothing was said */
+	char next[OP_TEXT_MAX]; /* what to do next, "" for the table's */
 };
 
 /** op_init() - start an operation that may take @timeout_ms (0: no limit). */

@@ -20,8 +20,8 @@
 #define SECRET_MAX (1024 * 1024 - 1)
 
 struct secret {
-	uint8_t *data;	/* NULL when empty; data[len] is always a NUL */
-	size_t len;	/* bytes, without the final NUL */
+	uint8_t *data; /* NULL when empty; data[len] is always a NUL */
+	size_t len; /* bytes, without the final NUL */
 };
 
 #define SECRET_EMPTY ((struct secret){ NULL, 0 })

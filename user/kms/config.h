@@ -26,7 +26,7 @@ struct op;
 
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_ADDRESS_MAX 512
-#define CONFIG_ENTRY_NAME_MAX 64	/* [A-Za-z0-9._-]+, with the NUL */
+#define CONFIG_ENTRY_NAME_MAX 64 /* [A-Za-z0-9._-]+, with the NUL */
 #define CONFIG_DEFAULT_ENTRY "default"
 #define CONFIG_GENERATIONS_MAX 64
 
@@ -37,31 +37,31 @@ struct generation {
 	char id[WRAPPED_ENTRY_LEN + 1];
 	enum kms_provider provider;
 	enum generation_state state;
-	uint64_t created;			/* seconds since 1970 */
-	size_t naddresses;			/* 0 for local */
+	uint64_t created; /* seconds since 1970 */
+	size_t naddresses; /* 0 for local */
 	char addresses[CONFIG_ADDRESSES_MAX][CONFIG_ADDRESS_MAX];
 	char key_id[WRAPPED_NAME_MAX];
-	char mount[WRAPPED_NAME_MAX];		/* vault: transit mount */
-	char ns[WRAPPED_NAME_MAX];		/* vault: namespace or "" */
-	char auth_mount[WRAPPED_NAME_MAX];	/* vault: auth mount or "" */
-	char server_name[WRAPPED_NAME_MAX];	/* kmip: name in the cert or "" */
-	char kmip_version[8];			/* "1.4"; "" negotiates */
-	enum wrap_mode mode;			/* kmip: proven and pinned */
-	char username[WRAPPED_NAME_MAX];	/* kmip credential or "" */
+	char mount[WRAPPED_NAME_MAX]; /* vault: transit mount */
+	char ns[WRAPPED_NAME_MAX]; /* vault: namespace or "" */
+	char auth_mount[WRAPPED_NAME_MAX]; /* vault: auth mount or "" */
+	char server_name[WRAPPED_NAME_MAX]; /* kmip: name in the cert or "" */
+	char kmip_version[8]; /* "1.4"; "" negotiates */
+	enum wrap_mode mode; /* kmip: proven and pinned */
+	char username[WRAPPED_NAME_MAX]; /* kmip credential or "" */
 	/* from the credentials folder; empty where there is none */
 	struct secret token;
 	struct secret password;
-	struct secret client_key;		/* PEM */
+	struct secret client_key; /* PEM */
 	struct secret local_key;
-	char *client_cert;			/* PEM */
-	char *ca_cert;				/* PEM; NULL: the system's */
+	char *client_cert; /* PEM */
+	char *ca_cert; /* PEM; NULL: the system's */
 };
 
 /* An entry without its secrets. */
 struct entry {
 	char name[CONFIG_ENTRY_NAME_MAX];
 	size_t ngenerations;
-	struct generation *generations;		/* newest first, no secrets */
+	struct generation *generations; /* newest first, no secrets */
 };
 
 void generation_free(struct generation *g);

@@ -33,12 +33,12 @@ struct generation;
 
 /* What a check found; all of it is shown by kms show and kms check. */
 struct kms_health {
-	char server[128];	/* product and version as far as known, or "" */
-	char address[256];	/* the address that answered */
-	uint32_t key_version;	/* newest version of the master key, 0 unknown */
-	int64_t credential_s;	/* lifetime left, -1 unknown, 0 unlimited */
+	char server[128]; /* product and version as far as known, or "" */
+	char address[256]; /* the address that answered */
+	uint32_t key_version; /* newest version of the master key, 0 unknown */
+	int64_t credential_s; /* lifetime left, -1 unknown, 0 unlimited */
 	bool credential_renewable;
-	char warning[256];	/* one sentence or "" */
+	char warning[256]; /* one sentence or "" */
 };
 
 /**
@@ -97,8 +97,8 @@ struct kms_ops {
 		    struct wrapped *ret);
 	int (*unwrap)(struct op *op, struct kms *kms, const struct wrapped *w,
 		      struct secret *ret);
-	int (*rewrap)(struct op *op, struct kms *kms,
-		      const struct wrapped *old, struct wrapped *ret);
+	int (*rewrap)(struct op *op, struct kms *kms, const struct wrapped *old,
+		      struct wrapped *ret);
 	int (*newest_version)(struct op *op, struct kms *kms, uint32_t *ret);
 };
 

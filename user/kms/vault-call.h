@@ -17,26 +17,26 @@ struct http;
 struct op;
 
 struct vault {
-	struct kms kms;			/* first: kms_ops hand it around */
+	struct kms kms; /* first: kms_ops hand it around */
 	struct http *http;
 	const struct generation *g;
 	/* what goes into X-Vault-Token; a login puts its result here */
 	const struct secret *token;
-	size_t address;			/* the one that answered last */
+	size_t address; /* the one that answered last */
 };
 
 struct vault_request {
 	const char *method;
-	const char *path;		/* "/v1/...", encoded */
-	const struct secret *body;	/* NULL: none */
-	bool anonymous;			/* without token and namespace */
+	const char *path; /* "/v1/...", encoded */
+	const struct secret *body; /* NULL: none */
+	bool anonymous; /* without token and namespace */
 };
 
 struct vault_answer {
-	long status;			/* 200, 204, or one that is final */
+	long status; /* 200, 204, or one that is final */
 	struct secret body;
-	bool json;			/* the body is JSON */
-	char errors[VAULT_ERROR_MAX];	/* of an error body, "" when none */
+	bool json; /* the body is JSON */
+	char errors[VAULT_ERROR_MAX]; /* of an error body, "" when none */
 };
 
 void vault_answer_free(struct vault_answer *a);

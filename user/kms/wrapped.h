@@ -15,10 +15,10 @@
 
 struct json_object;
 
-#define WRAPPED_ENTRY_LEN 36	/* generation id: a random UUID as text */
-#define WRAPPED_NAME_MAX 256	/* key id, mount, namespace; with the NUL */
-#define WRAPPED_TEXT_MAX 2048	/* Vault ciphertext, with the NUL */
-#define WRAPPED_DATA_MAX 1024	/* KMIP and local ciphertext, bytes */
+#define WRAPPED_ENTRY_LEN 36 /* generation id: a random UUID as text */
+#define WRAPPED_NAME_MAX 256 /* key id, mount, namespace; with the NUL */
+#define WRAPPED_TEXT_MAX 2048 /* Vault ciphertext, with the NUL */
+#define WRAPPED_DATA_MAX 1024 /* KMIP and local ciphertext, bytes */
 #define WRAPPED_IV_MAX 16
 #define WRAPPED_TAG_MAX 16
 
@@ -26,9 +26,9 @@ enum kms_provider { KMS_LOCAL, KMS_VAULT, KMS_KMIP, KMS_PROVIDERS };
 
 /* KMIP: how the capsule was encrypted (DESIGN: pinned in the entry) */
 enum wrap_mode {
-	WRAP_MODE_NONE,		/* provider without modes (vault) */
-	WRAP_MODE_GCM,		/* AES-GCM, tag in a field of its own */
-	WRAP_MODE_GCM_APPENDED,	/* AES-GCM, tag after the data (KMIP < 1.4) */
+	WRAP_MODE_NONE, /* provider without modes (vault) */
+	WRAP_MODE_GCM, /* AES-GCM, tag in a field of its own */
+	WRAP_MODE_GCM_APPENDED, /* AES-GCM, tag after the data (KMIP < 1.4) */
 	WRAP_MODE_CTR,
 	WRAP_MODE_CBC,
 };
@@ -36,12 +36,12 @@ enum wrap_mode {
 struct wrapped {
 	enum kms_provider provider;
 	char entry[WRAPPED_ENTRY_LEN + 1];
-	char key_id[WRAPPED_NAME_MAX];	/* transit key name or KMIP UID */
-	char mount[WRAPPED_NAME_MAX];	/* vault only, else "" */
-	char ns[WRAPPED_NAME_MAX];	/* vault namespace, "" for none */
+	char key_id[WRAPPED_NAME_MAX]; /* transit key name or KMIP UID */
+	char mount[WRAPPED_NAME_MAX]; /* vault only, else "" */
+	char ns[WRAPPED_NAME_MAX]; /* vault namespace, "" for none */
 	enum wrap_mode mode;
-	uint32_t key_version;		/* vault:v<N>:, 0 where not known */
-	char address[WRAPPED_NAME_MAX];	/* information only, never contacted */
+	uint32_t key_version; /* vault:v<N>:, 0 where not known */
+	char address[WRAPPED_NAME_MAX]; /* information only, never contacted */
 	/* vault: text, a NUL-terminated ciphertext; others: data/iv/tag */
 	char text[WRAPPED_TEXT_MAX];
 	uint8_t data[WRAPPED_DATA_MAX];

@@ -29,32 +29,32 @@ struct op;
 
 /* Borrowed for as long as the session lives */
 struct http_options {
-	const char *ca_cert;		/* PEM; NULL: the system's */
-	const char *client_cert;	/* PEM or NULL */
+	const char *ca_cert; /* PEM; NULL: the system's */
+	const char *client_cert; /* PEM or NULL */
 	const struct secret *client_key; /* PEM or NULL */
-	const char *proxy;		/* URL or NULL: direct */
+	const char *proxy; /* URL or NULL: direct */
 };
 
 struct http_header {
 	const char *name;
-	const char *value;	/* NULL: the header is left out */
+	const char *value; /* NULL: the header is left out */
 };
 
 struct http_request {
 	const char *method;
-	const char *url;	/* https:// only; sent as it is */
+	const char *url; /* https:// only; sent as it is */
 	struct http_header headers[HTTP_REQUEST_HEADERS_MAX];
 	/* one header whose value is secret, e.g. a token */
 	const char *secret_name;
-	const struct secret *secret_value;	/* NULL: none */
-	const struct secret *body;		/* NULL: none */
-	int64_t timeout_ms;	/* at most this; 0: HTTP_TIMEOUT_MS */
+	const struct secret *secret_value; /* NULL: none */
+	const struct secret *body; /* NULL: none */
+	int64_t timeout_ms; /* at most this; 0: HTTP_TIMEOUT_MS */
 };
 
 struct http_response {
 	long status;
 	struct secret body;
-	char redirect[HTTP_URL_MAX];	/* where a 3xx points to, absolute */
+	char redirect[HTTP_URL_MAX]; /* where a 3xx points to, absolute */
 };
 
 /** http_open() - 0, -ENOMEM. Connects when it is asked something. */

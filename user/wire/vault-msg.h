@@ -21,8 +21,8 @@
  * names included, so 100 items stay clear of it in every form.
  */
 #define VAULT_BATCH_MAX 100
-#define VAULT_CIPHERTEXT_MAX 2048	/* with the NUL */
-#define VAULT_PLAINTEXT_MAX 1024	/* bytes */
+#define VAULT_CIPHERTEXT_MAX 2048 /* with the NUL */
+#define VAULT_PLAINTEXT_MAX 1024 /* bytes */
 #define VAULT_ERROR_MAX 256
 #define VAULT_PATH_MAX 1024
 
@@ -31,7 +31,7 @@ struct vault_key {
 	char type[32];
 	uint32_t latest_version;
 	uint32_t min_decryption_version;
-	uint32_t min_encryption_version;	/* 0: the latest */
+	uint32_t min_encryption_version; /* 0: the latest */
 	bool derived;
 	bool soft_deleted;
 	bool deletion_allowed;
@@ -41,19 +41,19 @@ struct vault_key {
 
 /* GET auth/token/lookup-self */
 struct vault_token {
-	uint64_t ttl_s;			/* 0: does not expire */
-	uint64_t num_uses;		/* 0: any number */
-	uint64_t period_s;		/* 0: not periodic */
-	uint64_t explicit_max_ttl_s;	/* 0: none */
+	uint64_t ttl_s; /* 0: does not expire */
+	uint64_t num_uses; /* 0: any number */
+	uint64_t period_s; /* 0: not periodic */
+	uint64_t explicit_max_ttl_s; /* 0: none */
 	bool renewable;
 };
 
 /* One result of encrypt, rewrap (ciphertext) or decrypt (plaintext) */
 struct vault_item {
 	char ciphertext[VAULT_CIPHERTEXT_MAX];
-	uint32_t key_version;		/* 0 where nothing tells it */
+	uint32_t key_version; /* 0 where nothing tells it */
 	struct secret plaintext;
-	char error[VAULT_ERROR_MAX];	/* "" when the item succeeded */
+	char error[VAULT_ERROR_MAX]; /* "" when the item succeeded */
 };
 
 void vault_item_free(struct vault_item *item);

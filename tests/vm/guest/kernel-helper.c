@@ -59,13 +59,14 @@ static size_t slurp(const char *path, char *buf, size_t room)
 
 static void put_uuid(const char *text)
 {
-	unsigned int i, byte;
+	char hex[3] = "";
+	unsigned int i;
 
 	for (i = 0; i < KMSC_UUID_BYTES && *text; text++) {
 		if (*text == '-')
 			continue;
-		sscanf(text++, "%2x", &byte);
-		out.payload.uuid[i++] = byte;
+		memcpy(hex, text++, 2);
+		out.payload.uuid[i++] = strtoul(hex, NULL, 16);
 	}
 }
 
@@ -177,7 +178,7 @@ int main(int argc, char **argv)
 	}
 
 	slurp(DIR "mode", mode, sizeof(mode) - 1);
-	for (word = strtok(mode, " \n"); word; word = strtok(NULL, " \n"))
+	for (word = strtok(mode, "\n "); word; word = strtok(NULL, "\n "))
 		act(key, word);
 	finish(keyctl_instantiate(key, &out, size, 0));
 }
