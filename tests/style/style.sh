@@ -29,8 +29,7 @@ check_checkpatch() {
 	user=$user,PREFER_STRSCPY,AVOID_EXTERNS,ARRAY_SIZE,SPLIT_STRING
 	user=$user,EMBEDDED_FUNCTION_NAME,STATIC_CONST_CHAR_ARRAY
 	# Declarations with a cleanup attribute look like statements to it.
-	user=$user,LINE_SPACING,BROKEN_STRING,AVOID_SPLIT,STRING_FRAGMENTS,SSCANF,SPACING,UNCHECKED_SSCANF
-	user=$user,QUOTED_WHITESPACE_BEFORE_NEWLINE,POINTER_LOCATION
+	user=$user,LINE_SPACING,MISSING_SPACE
 	perl "$pl" --no-tree --terse --no-summary --quiet --strict \
 		--ignore "$common,MACRO_ARG_REUSE,CAMELCASE" -f \
 		"${kernel_files[@]}" || return 1

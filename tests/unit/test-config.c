@@ -127,10 +127,12 @@ static void two_current(struct generation *g)
 	g[1].state = GENERATION_CURRENT;
 }
 
+typedef void (*change_fn)(struct generation *g);
+
 /* Nothing is written that could not be read again. */
 static void test_invalid(void **state)
 {
-	static void (*const changes[])(struct generation * g) = {
+	static const change_fn changes[] = {
 		bad_key,    bad_mount, bad_ns, bad_address,
 		no_address, same_id,   bad_id, two_current,
 	};

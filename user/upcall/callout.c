@@ -5,6 +5,7 @@
  */
 #include "upcall/callout.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
@@ -62,10 +63,12 @@ static bool take_word(struct in *in, char *ret, size_t size)
 {
 	size_t len = 0;
 
-	while (in->p<in->end && * in->p> ' ' && *in->p < 0x7f) {
+	for (; in->p != in->end; in->p++) {
+		if (!isgraph((unsigned char)*in->p))
+			break;
 		if (len + 1 == size)
 			return false;
-		ret[len++] = *in->p++;
+		ret[len++] = *in->p;
 	}
 	ret[len] = '\0';
 	return len > 0;

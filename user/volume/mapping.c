@@ -11,6 +11,7 @@
 
 #include <libdevmapper.h>
 
+#include "base/file.h"
 #include "base/op.h"
 
 #define UDEV_CONTROL "/run/udev/control"
@@ -344,6 +345,49 @@ static bool parse_dm_uuid(const char *dm_uuid, char *ret)
 	return uuid_parse(ret, bytes) == 0;
 }
 
+/* Parameters of the first target, which must be ours; @type says which text. */
+static int target_params(struct op *op, int type, const char *name, char **ret)
+{
+	_cleanup_task_ struct dm_task *t = NULL;
+	char *target = NULL, *params = NULL;
+	uint64_t start, len;
+	int r;
+
+	r = task_new(type, name, &t);
+	if (r < 0)
+		return r;
+	r = task_run(t);
+	if (r < 0)
+		return fail(op, name, r);
+	dm_get_next_target(t, NULL, &start, &len, &target, &params);
+	if (!target || strcmp(target, KMSC_TARGET_NAME) || !params)
+		return absent(op, name);
+	*ret = strdup(params);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/*
+ * A mapping that a plain `dmsetup create` made has no DM UUID, or one of its
+ * maker's choice: what it is stands in its table.
+ */
+static int uuid_from_table(struct op *op, const char *name, char *ret)
+{
+	static const char mark[] = ":" KMSC_TABLE_KEY_TYPE ":";
+	_cleanup_free_ char *params = NULL;
+	uint8_t bytes[KMSC_UUID_BYTES];
+	const char *uuid;
+	int r;
+
+	r = target_params(op, DM_DEVICE_TABLE, name, &params);
+	if (r < 0)
+		return r;
+	uuid = strstr(params, mark);
+	if (!uuid)
+		return absent(op, name);
+	snprintf(ret, KMSC_UUID_STR_LEN + 1, "%s", uuid + strlen(mark));
+	return uuid_parse(ret, bytes) < 0 ? absent(op, name) : 0;
+}
+
 int mapping_info(struct op *op, const char *name, struct mapping *ret)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
@@ -362,8 +406,11 @@ int mapping_info(struct op *op, const char *name, struct mapping *ret)
 		return absent(op, name);
 	snprintf(m.name, sizeof(m.name), "%s", name);
 	snprintf(m.dm_uuid, sizeof(m.dm_uuid), "%s", dm_task_get_uuid(t) ?: "");
-	if (!parse_dm_uuid(m.dm_uuid, m.uuid))
-		return absent(op, name);
+	if (!parse_dm_uuid(m.dm_uuid, m.uuid)) {
+		r = uuid_from_table(op, name, m.uuid);
+		if (r < 0)
+			return r;
+	}
 	m.major = info.major;
 	m.minor = info.minor;
 	m.open_count = info.open_count;
@@ -445,25 +492,10 @@ int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n)
 
 static int target_text(struct op *op, int type, const char *name, char **ret)
 {
-	_cleanup_task_ struct dm_task *t = NULL;
-	char *target = NULL, *params = NULL;
-	uint64_t start, len;
 	struct mapping m;
-	int r;
+	int r = mapping_info(op, name, &m);
 
-	r = mapping_info(op, name, &m);
-	if (r == 0)
-		r = task_new(type, name, &t);
-	if (r < 0)
-		return r;
-	r = task_run(t);
-	if (r < 0)
-		return fail(op, name, r);
-	dm_get_next_target(t, NULL, &start, &len, &target, &params);
-	if (!target || strcmp(target, KMSC_TARGET_NAME) || !params)
-		return absent(op, name);
-	*ret = strdup(params);
-	return *ret ? 0 : -ENOMEM;
+	return r < 0 ? r : target_params(op, type, name, ret);
 }
 
 int mapping_status(struct op *op, const char *name, char **ret)

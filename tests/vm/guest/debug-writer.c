@@ -30,10 +30,12 @@
 #define SECTOR 512
 #define LARGEST 256
 
-static struct {
+struct turn {
 	uint32_t sure; /* what is there, unless a later write was done by half */
 	uint32_t last; /* the last write, which failed if it is not the same */
-} * turns;
+};
+
+static struct turn *turns;
 
 static unsigned char *buf;
 static int fd;

@@ -66,6 +66,15 @@ cli_close_busy() {
 	is 5 "$status" && kmscrypt close vol && not dmsetup info vol
 }
 
+# dmsetup gives no DM UUID: what a mapping is stands in its table.
+made_by_dmsetup() {
+	local said
+
+	create vol "$(table "$disk")" || return
+	said=$(kmscrypt status vol) && like "$(cryptsetup luksUUID "$disk")" \
+		"$said" && kmscrypt close vol && not dmsetup info vol
+}
+
 not_ours() {
 	local status
 
@@ -104,6 +113,7 @@ ok "reload and second table" reload_and_second
 ok "kmscrypt open" cli_open
 ok "kmscrypt open of an open one is exit 5" cli_open_twice
 ok "kmscrypt close of one in use is exit 5" cli_close_busy
+ok "kmscrypt close of one that dmsetup made" made_by_dmsetup
 ok "kmscrypt close of another target's is exit 4" not_ours
 ok "by hand without arguments" by_hand
 ok "by hand with a key that is none" by_hand 12345
