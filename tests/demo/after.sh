@@ -19,7 +19,7 @@ step "$(wc -l </mnt/system/sums) checksums equal"
 umount /mnt/data
 kmscrypt dump "$disk" --dump-volume-key \
 	--volume-key-file /run/exported.key >/dev/null 2>&1
-kmscrypt close "$name"
+kmscrypt close "$name" >/dev/null
 
 read -r _ uid </mnt/system/keys
 host kmip-deactivate "$uid" >/dev/null
@@ -34,7 +34,8 @@ said=$(kmscrypt open "$disk" "$name" 2>&1) || status=$?
 ((status == 9))
 step "kmscrypt open: exit $status: ${said%%$'\n'*}"
 
-cryptsetup open "$disk" stock --volume-key-file /run/exported.key
+cryptsetup open "$disk" stock --key-size 512 \
+	--volume-key-file /run/exported.key
 shred -u /run/exported.key
 mount -o ro /dev/mapper/stock /mnt/data
 (cd /mnt/data && sha256sum --quiet -c /mnt/system/sums)
