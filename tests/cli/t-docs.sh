@@ -84,7 +84,7 @@ ok "bash: the options of each command" [ "$wrong" = 0 ]
 offers "local" kms set l
 offers "check" kms ch
 offers "table" ta
-offers "error queue" format x --on-lock ''
+offers "256 512" format x --key-size ''
 offers "512" format x --key-size 5
 kmscrypt kms set local --name spare >/dev/null
 offers "spare" kms check --name ''
@@ -109,7 +109,7 @@ fish_offers() {
 }
 fish_offers local 'kmscrypt kms set l'
 fish_offers --token-file 'kmscrypt kms set vault --token-f'
-fish_offers 'error queue' 'kmscrypt format x --on-lock '
+fish_offers '256 512' 'kmscrypt format x --key-size '
 fish_offers spare 'kmscrypt kms check --name s'
 for file in kmscrypt.bash _kmscrypt kmscrypt.fish; do
 	ok "$file repeats no option" not grep -qE -- '--(name|json|force|token)' \

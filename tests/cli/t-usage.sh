@@ -34,10 +34,10 @@ ends 1 "an option without its argument" kms check --name
 ends 1 "too many arguments" kms set local x
 ends 1 "too few arguments" format
 ends 1 "an empty argument" format ''
-ends 1 "a word that is not one of the choices" format x --on-lock never
-says "error|queue" "... the choices are named"
-ends 1 "a number that is none" format x --lease 10s
-ends 1 "a number out of range" format x --lease 5
+ends 1 "a word that is not one of the choices" format x --key-size 128
+says "256|512" "... the choices are named"
+ends 1 "a number that is none" kms check --timeout 10s
+ends 1 "a number out of range" kms check --timeout 0
 ends 1 "a name of an entry with a slash" kms check --name ../x
 ends 1 "an empty name of an entry" kms check --name ''
 

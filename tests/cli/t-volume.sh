@@ -51,8 +51,7 @@ ok "blkid shows the subsystem" [ "$(blkid -p -s SUBSYSTEM -o value "$a")" = kmsc
 
 b=$(image b)
 ends 0 "with every option" format "$b" --name spare --key-size 256 \
-	--sector-size 1024 --iv-large-sectors --lease 60 --on-lock queue \
-	--queue-cap 30 --cipher aes-xts-plain64
+	--sector-size 1024 --iv-large-sectors --cipher aes-xts-plain64
 ends 0 "its table" table "$b"
 shows ":32:kmscrypt:" "... has the key's length"
 shows "sector_size:1024 iv_large_sectors" "... and the options"

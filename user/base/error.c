@@ -60,8 +60,8 @@ static const struct error_info table[] = {
 	    "wrong KMS entry, a changed header or another volume's token."),
 	ROW(EBADMSG, EXIT_CORRUPT, false, EBADMSG,
 	    "malformed header, token or configuration",
-	    "Restore the header with 'kmscrypt header restore', or the file "
-	    "that is named."),
+	    "Restore the header ('cryptsetup luksHeaderRestore') or the file "
+	    "that is named from a backup."),
 	ROW(EPROTO, EXIT_OTHER, false, EPROTO,
 	    "the KMS gave an answer that makes no sense",
 	    "Check that the address is that of the KMS and not of a proxy or "

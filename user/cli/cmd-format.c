@@ -16,12 +16,9 @@
 #include "volume/luks.h"
 #include "volume/probe.h"
 
-#define DAY_S (24 * 60 * 60)
-
 static int parse(struct cli *cli, struct create *c)
 {
 	uint32_t bits = LUKS_KEY_BYTES_DEFAULT * 8;
-	const char *on_lock = cli->opt[OPT_ON_LOCK];
 	int r = options_entry(cli, &c->entry);
 
 	c->cipher = cli->opt[OPT_CIPHER];
@@ -33,18 +30,11 @@ static int parse(struct cli *cli, struct create *c)
 			       HEADER_LABEL_MAX - 1);
 	if (options_has(cli, OPT_IV_LARGE_SECTORS))
 		c->flags |= KMSC_DESC_IV_LARGE_SECTORS;
-	if (on_lock && !strcmp(on_lock, "queue"))
-		c->policy |= KMSC_POLICY_ON_LOCK_QUEUE;
 	if (!r)
 		r = options_u32(cli, OPT_KEY_SIZE, 1, KMSC_KEY_MAX * 8, &bits);
 	if (!r)
 		r = options_u32(cli, OPT_SECTOR_SIZE, KMSC_SECTOR_MIN,
 				KMSC_SECTOR_MAX, &c->sector_size);
-	if (!r)
-		r = options_u32(cli, OPT_LEASE, KMSC_LEASE_MIN_S, DAY_S * 365,
-				&c->lease_s);
-	if (!r)
-		r = options_u32(cli, OPT_QUEUE_CAP, 1, DAY_S, &c->queue_cap_s);
 	c->key_bytes = bits / 8;
 	return r;
 }

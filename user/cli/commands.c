@@ -64,8 +64,7 @@ const struct command commands[] = {
 	  .min_args = 1,
 	  .max_args = 1,
 	  .options = KMS | O(FORCE) | O(LABEL) | O(CIPHER) | O(KEY_SIZE) |
-		     O(SECTOR_SIZE) | O(IV_LARGE_SECTORS) | O(LEASE) |
-		     O(ON_LOCK) | O(QUEUE_CAP),
+		     O(SECTOR_SIZE) | O(IV_LARGE_SECTORS),
 	  .run = cmd_format },
 	{ .path = "open",
 	  .args = "DEV NAME",
