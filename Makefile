@@ -2,6 +2,8 @@
 #
 # make              the module for the running kernel, and the programs
 # make check        everything that proves them (installs what it needs)
+# make check-debug  the vm ring on a kernel that looks for errors; the first
+#                   time that kernel is built, which takes half an hour
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
 # make dkms-install the module's source for dkms, instead of the module
@@ -86,6 +88,9 @@ uninstall:
 check:
 	@KERNELS="$(KERNELS)" tests/check.sh
 
+check-debug:
+	@KERNELS=debug tests/check.sh vm
+
 style:
 	@tests/check.sh style
 
@@ -99,4 +104,4 @@ clean:
 	rm -rf $(B)
 
 .PHONY: all module install install-module install-user dkms-install \
-	uninstall check style unit-check demo clean
+	uninstall check check-debug style unit-check demo clean

@@ -2,7 +2,8 @@
 # Everything that proves the project, in rings (see tests/README.md):
 #
 #   tests/check.sh [RING...]     style unit servers cli vm; default: all
-#   KERNELS="6.1 6.12 7.2"       kernels of the vm ring, default 6.1
+#   KERNELS="6.1 6.12 7.2"       kernels of the vm ring, default 6.1; also
+#                                debug, which has further tests
 #
 # The last line is "N passed, N failed, N skipped".
 set -uo pipefail
@@ -42,9 +43,16 @@ ring_cli() {
 }
 
 ring_vm() {
-	local kernel script
+	local kernel script scripts
 	for kernel in ${KERNELS:-6.1}; do
-		for script in tests/vm/guest/t-*.sh; do
+		# To fetch it, or even to build it, takes no test's time.
+		if ! tests/vm/kernel.sh "$kernel" >/dev/null; then
+			suite_run "vm-$kernel/kernel" 10 false
+			continue
+		fi
+		scripts=(tests/vm/guest/t-*.sh)
+		[[ $kernel != debug ]] || scripts+=(tests/vm/guest/d-*.sh)
+		for script in "${scripts[@]}"; do
 			suite_run "vm-$kernel/$(basename "${script%.sh}")" \
 				1800 tests/vm/guest.sh "$kernel" "$script"
 		done
