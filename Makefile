@@ -103,5 +103,13 @@ demo:
 clean:
 	rm -rf $(B)
 
+# For scripts
+print-kdir:
+	@echo $(KDIR)
+
+print-version:
+	@echo $(VERSION)
+
 .PHONY: all module install install-module install-user dkms-install \
-	uninstall check check-debug style unit-check demo clean
+	uninstall check check-debug style unit-check demo clean \
+	print-kdir print-version

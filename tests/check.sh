@@ -1,7 +1,7 @@
 #!/bin/bash
 # Everything that proves the project, in rings (see tests/README.md):
 #
-#   tests/check.sh [RING...]     style unit servers cli vm; default: all
+#   tests/check.sh [RING...]     style build unit fuzz servers kms cli vm
 #   KERNELS="6.1 6.12 7.2"       kernels of the vm ring, default 6.1; also
 #                                debug, which has further tests
 #
@@ -34,12 +34,23 @@ ring_scripts() {
 }
 
 ring_servers() {
-	ring_scripts servers tests/servers/*-selftest.* \
-		tests/servers/vault-hvac-test.py
+	ring_scripts servers tests/servers/*-selftest.* tests/servers/*-test.*
+}
+
+ring_build() {
+	ring_scripts build tests/build/t-*.sh
+}
+
+ring_fuzz() {
+	suite_run fuzz 900 tests/fuzz/run.sh
+}
+
+ring_kms() {
+	ring_scripts kms tests/kms/t-*.sh
 }
 
 ring_cli() {
-	ring_scripts cli tests/kms/t-*.sh tests/cli/t-*.sh
+	ring_scripts cli tests/cli/t-*.sh
 }
 
 ring_vm() {
@@ -68,7 +79,7 @@ if ! make -s user unit module WERROR=-Werror >"$suite_dir/build.log" 2>&1; then
 	echo "0 passed, 1 failed, 0 skipped"
 	exit 1
 fi
-(($#)) || set -- style unit servers cli vm
+(($#)) || set -- style build unit fuzz servers kms cli vm
 for ring in "$@"; do
 	"ring_$ring"
 done

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Building, installing, uninstalling and dkms, each into folders of our own (TAP).
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+t=$PWD/build/install-test
+rm -rf "$t"
+mkdir -p "$t"
+trap 'rm -rf "$t"' EXIT
+n=0 failed=0
+
+# ok NAME COMMAND...
+ok() {
+	local name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$t/log" 2>&1; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		tail -n 20 "$t/log" | sed 's/^/# /'
+		failed=1
+	fi
+}
+
+# A module that has to be compiled anew, so that every warning shows.
+module_without_warnings() {
+	rm -rf build/module/native
+	make module >"$t/make.log" 2>&1 || { cat "$t/make.log"; return 1; }
+	! grep -iE 'warning:|error:' "$t/make.log"
+}
+
+files() {
+	(cd "$1" && find . ! -type d | sed 's/^\.//' | sort)
+}
+
+installed() {
+	make -s install DESTDIR="$t/root" || return
+	files "$t/root" >"$t/files"
+	for file in /usr/sbin/kmscrypt /usr/sbin/kmscrypt-upcall \
+		/etc/request-key.d/kmscrypt.conf \
+		/usr/share/man/man8/kmscrypt.8 \
+		/usr/share/man/man8/kmscrypt-upcall.8 \
+		/usr/share/bash-completion/completions/kmscrypt; do
+		grep -qxF "$file" "$t/files" || { echo "no $file"; return 1; }
+	done
+	grep -qE '^/lib/modules/[^/]+/extra/kmscrypt\.ko' "$t/files"
+}
+
+# The rule names the helper where it was installed, with another prefix too.
+other_prefix() {
+	make -s install-user DESTDIR="$t/local" prefix=/usr/local || return
+	[[ -x $t/local/usr/local/sbin/kmscrypt-upcall ]] &&
+		grep -qx 'create .kmscrypt \* \* /usr/local/sbin/kmscrypt-upcall %k' \
+			"$t/local/etc/request-key.d/kmscrypt.conf"
+}
+
+# Configuration stays; of what install brought, nothing does.
+uninstalled() {
+	mkdir -p "$t/root/etc/kmscrypt/entries"
+	echo '{}' >"$t/root/etc/kmscrypt/entries/default.json"
+	make -s uninstall DESTDIR="$t/root" || return
+	files "$t/root" | grep -v '/modules\.' >"$t/left"
+	diff "$t/left" - <<</etc/kmscrypt/entries/default.json
+}
+
+dkms_builds() {
+	local kernel version
+
+	make -s dkms-install DESTDIR="$t/dkms" || return
+	kernel=$(basename "$(dirname "$(make -s print-kdir)")")
+	version=$(basename "$t"/dkms/usr/src/kmscrypt-*)
+	version=${version#kmscrypt-}
+	mkdir -p "$t/tree"
+	dkms build --sourcetree "$t/dkms/usr/src" --dkmstree "$t/tree" \
+		-m kmscrypt -v "$version" -k "$kernel" || return
+	find "$t/tree" -name 'kmscrypt.ko*' | grep -q .
+}
+
+# The same source under a version check: nobody forgot to list a file.
+version_agrees() {
+	[[ $(build/kmscrypt version) == *"$(make -s print-version)"* ]]
+}
+
+echo 1..6
+ok "the module builds without a warning (W=1)" module_without_warnings
+ok "make install brings every part" installed
+ok "make install honours prefix" other_prefix
+ok "make uninstall leaves the configuration alone" uninstalled
+ok "dkms builds the module from what dkms-install brings" dkms_builds
+ok "the program knows the version of the Makefile" version_agrees
+exit "$failed"
