@@ -28,6 +28,7 @@ status=0
 said=$(dmsetup create "$name" --table "$(kmscrypt table "$disk")" 2>&1) ||
 	status=$?
 ((status != 0)) && [[ ! -e $mapped ]]
+said=${said%%$'\n'*}
 step "dmsetup create: refused: ${said##*: }"
 status=0
 said=$(kmscrypt open "$disk" "$name" 2>&1) || status=$?

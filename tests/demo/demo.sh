@@ -13,6 +13,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 demo=tests/demo
 kernel=${KERNEL:-6.1}
+tests/install-packages.sh
+# Debian's kernel is fetched once; that is part of the packages, not of the job.
+tests/vm/kernel.sh "$kernel" >/dev/null
 export DEMO_START
 DEMO_START=$(date +%s%N)
 # shellcheck source=step.sh

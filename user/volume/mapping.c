@@ -11,6 +11,7 @@
 
 #include <libdevmapper.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/op.h"
 
@@ -266,12 +267,18 @@ static int load(struct op *op, const char *name, const struct mapping_table *m,
 	if (!ok || (read_only && !dm_task_set_ro(t)))
 		return -ENOMEM;
 	r = task_run(t);
-	if (r != -EINVAL || !target_missing())
-		return r < 0 ? fail(op, name, r) : 0;
-	op_next(op, "Run 'modprobe kmscrypt'.");
-	return op_fail(op, -EOPNOTSUPP,
-		       "the kernel has no target %s (module not loaded)",
-		       KMSC_TARGET_NAME);
+	if (r == -EINVAL && target_missing()) {
+		op_next(op, "Run 'modprobe kmscrypt'.");
+		return op_fail(
+			op, -EOPNOTSUPP,
+			"the kernel has no target %s (module not loaded)",
+			KMSC_TARGET_NAME);
+	}
+	if (r == -EINVAL)
+		op_next(op, "The kernel log says what (dmesg).");
+	return r < 0 ? op_fail(op, r, "the kernel does not open '%s': %s", name,
+			       error_info(r)->message) :
+		       0;
 }
 
 static int resume(struct op *op, const char *name)

@@ -43,7 +43,8 @@ time.sleep(600)" &
 	in_time 10 bash -c "</dev/tcp/127.0.0.1/$silent_port"
 }
 
-# in_deadline SECONDS COMMAND...
+# in_deadline SECONDS COMMAND...: bounded, with room for a slow machine: what
+# does not obey its deadline of some seconds waits for good on a silent server
 in_deadline() {
 	local limit=$1 start=$SECONDS
 	shift
@@ -71,7 +72,7 @@ time.sleep(600)" >"$t/held" &
 	said=$(create refused "$1" 2>&1)
 	status=$?
 	# the kernel's own deadline would leave it waiting for the lock
-	in_time 1 not pgrep -x kmscrypt-upcall || status=0
+	in_time 10 not pgrep -x kmscrypt-upcall || status=0
 	kill "$holder"
 	[ "$status" -ne 0 ] && like "$(errno_text ETIMEDOUT)" "$said"
 }
@@ -176,14 +177,14 @@ echo 5000 >$parameters/timeout_ms
 vault_entry
 bind_to_silent
 line=$(table "$disk")
-ok "KMS down" in_deadline 6 refused EHOSTUNREACH 127.0.0.1 "$line"
+ok "KMS down" in_deadline 60 refused EHOSTUNREACH 127.0.0.1 "$line"
 listen_silently
-ok "KMS silent" in_deadline 9 refused ETIMEDOUT 127.0.0.1 "$line"
+ok "KMS silent" in_deadline 60 refused ETIMEDOUT 127.0.0.1 "$line"
 echo 8000 >$parameters/timeout_ms
 ok "confined while it asks" confined
 ok "helper killed" helper_killed
 echo 5000 >$parameters/timeout_ms
-ok "LUKS2 lock held: the watchdog answers" in_deadline 9 lock_held "$line"
+ok "LUKS2 lock held: the watchdog answers" in_deadline 60 lock_held "$line"
 kill "$listener"
 ok "no helper is left" not pgrep kmscrypt-upcall
 done_testing
