@@ -127,6 +127,22 @@ open_already() {
 		like "$(errno_text EKEYREJECTED)" "$reloaded"
 }
 
+# A copy has the same UUID and another device: it is asked about anew, and what
+# the original's key is bound to is no excuse.
+clone_while_open() {
+	local line
+
+	dd if="$disk" of="$disk2" bs=1M count=16 conv=fsync status=none
+	line=$(table "$disk")
+	create vol "$line" || return
+	refused EKEYREJECTED "the table's" \
+		"$(table "$disk2" 's/sector_size:4096/sector_size:512/')" &&
+		create copy "$(table "$disk2")" && remove copy
+	local status=$?
+	remove vol
+	return "$status"
+}
+
 exec 3>&1
 fresh "$disk"
 for change in 's/:64:/:32:/' \
@@ -136,6 +152,7 @@ for change in 's/:64:/:32:/' \
 		"$(table "$disk" "$change")"
 	ok "table while open: $change" open_already "$change"
 done
+ok "a clone while the original is open" clone_while_open
 ok "another UUID in the table" refused EKEYREJECTED 'holds volume' \
 	"$(table "$disk" 's/:kmscrypt:......../:kmscrypt:00000000/')"
 ok "the volume itself opens still" create vol "$(table "$disk")"
