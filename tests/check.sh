@@ -54,7 +54,7 @@ ring_cli() {
 }
 
 ring_vm() {
-	local kernel script scripts
+	local kernel script scripts limit
 	for kernel in ${KERNELS:-6.1}; do
 		# To fetch it, or even to build it, takes no test's time.
 		if ! tests/vm/kernel.sh "$kernel" >/dev/null; then
@@ -62,10 +62,14 @@ ring_vm() {
 			continue
 		fi
 		scripts=(tests/vm/guest/t-*.sh)
-		[[ $kernel != debug ]] || scripts+=(tests/vm/guest/d-*.sh)
+		limit=1800
+		if [[ $kernel == debug ]]; then
+			scripts+=(tests/vm/guest/d-*.sh)
+			limit=6000
+		fi
 		for script in "${scripts[@]}"; do
 			suite_run "vm-$kernel/$(basename "${script%.sh}")" \
-				1800 tests/vm/guest.sh "$kernel" "$script"
+				$limit tests/vm/guest.sh "$kernel" "$script"
 		done
 	done
 }

@@ -153,6 +153,7 @@ source_build() {
 		echo "root=$final"
 		echo "tree="
 		echo "kdir=$build"
+		echo "slow=5"
 	} >"$final/record"
 	source_key "$version" >"$final/key"
 }

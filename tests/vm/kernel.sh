@@ -13,6 +13,7 @@
 #   root      holds lib/modules/RELEASE, as modprobe -d wants it
 #   tree      a Debian tree to build in by chroot; empty: build on the host
 #   kdir      the kernel build directory (inside the tree if there is one)
+#   slow      how many times longer all takes; absent: 1
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)

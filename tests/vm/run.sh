@@ -9,7 +9,7 @@
 #   --kernel NAME      as kernel.sh names them (6.1)
 #   --mem SIZE         (1G)
 #   --smp N            processors (2)
-#   --timeout SECONDS  for the whole run (600)
+#   --timeout SECONDS  for the whole run (600), more on a slow kernel
 #   --disk FILE        a raw image as /dev/disk/by-id/virtio-diskN, N from 0;
 #                      repeatable, as are the next three
 #   --nvme FILE        the same as an NVMe disk with serial number nvmeN
@@ -287,6 +287,9 @@ record=$("$here/kernel.sh" "$kernel")
 release=$(sed -n 's/^release=//p' <<<"$record")
 vmlinux=$(sed -n 's/^vmlinux=//p' <<<"$record")
 root=$(sed -n 's/^root=//p' <<<"$record")
+slow=$(sed -n 's/^slow=//p' <<<"$record")
+timeout=$((timeout * ${slow:-1}))
+environment+=("KMSC_SLOW=${slow:-1}")
 if [ -z "$console" ]; then
 	console=$checkout/build/vm/console-$$.log
 	mkdir -p "$checkout/build/vm"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2154 # kernel-lib.sh sets the rest
 #
 # What only the kernel "debug" can do, for the guest tests d-*.sh: see leaks,
 # and make allocations and requests fail. Sourced.

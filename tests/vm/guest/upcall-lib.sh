@@ -113,9 +113,9 @@ json.dump(t, sys.stdout)' "$1" >"$t/token.json"
 	cryptsetup token import --token-id 0 --json-file "$t/token.json" "$dev"
 }
 
-# in_time SECONDS COMMAND...: try until it succeeds
+# in_time SECONDS COMMAND...: try until it succeeds; longer on a slow kernel
 in_time() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + $1 * ${KMSC_SLOW:-1}))
 	shift
 
 	until "$@" >/dev/null 2>&1; do
