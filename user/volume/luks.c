@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/param.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -319,8 +320,9 @@ static void back_off(int try)
 {
 	struct timespec ts;
 
+	/* 1 to 2 ms, with each try longer, at most 18 ms */
 	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec = (ts.tv_nsec % 1000 + 1000) * 2000L * (try + 1);
+	ts.tv_nsec = (ts.tv_nsec % 1000 + 1000) * 1000L * (MIN(try, 8) + 1);
 	ts.tv_sec = 0;
 	nanosleep(&ts, NULL);
 }

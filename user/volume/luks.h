@@ -26,7 +26,7 @@
 
 struct op;
 
-#define LUKS_TRIES 8
+#define LUKS_TRIES 64
 #define LUKS_SUBSYSTEM "kmscrypt"
 #define LUKS_CIPHER_DEFAULT "aes-xts-plain64"
 #define LUKS_KEY_BYTES_DEFAULT 64
