@@ -4,6 +4,7 @@
 # make check        everything that proves them (installs what it needs)
 # make check-debug  the vm ring on a kernel that looks for errors; the first
 #                   time that kernel is built, which takes half an hour
+# make bench        how fast it is (BENCH=quick: the 4 KiB cells; KERNELS=...)
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
 # make dkms-install the module's source for dkms, instead of the module
@@ -97,6 +98,9 @@ style:
 unit-check:
 	@tests/check.sh unit
 
+bench:
+	@BENCH="$(BENCH)" tests/bench/bench.sh $(KERNELS)
+
 demo:
 	@tests/demo/demo.sh
 
@@ -111,5 +115,5 @@ print-version:
 	@echo $(VERSION)
 
 .PHONY: all module install install-module install-user dkms-install \
-	uninstall check check-debug style unit-check demo clean \
-	print-kdir print-version
+	uninstall check check-debug style unit-check bench \
+	demo clean print-kdir print-version

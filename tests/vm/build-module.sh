@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Build kmscrypt.ko for one of Debian's kernels, out of the source tree.
+# Build kmscrypt.ko for one of Debian's kernels, out of the source tree; with
+# --source, the module that the Kbuild there names.
 #
 # usage: build-module.sh [-v] [--source DIR] NAME [OUTDIR] [MAKE-ARGUMENT...]
 #
 # NAME is as kernel.sh names it; OUTDIR (build/module/NAME) gets a copy of
-# Kbuild, kernel/ and include/ and the module. Prints the module's path.
+# Kbuild, the sources beside it, kernel/ and include/, and the module. Prints
+# the module's path.
 # Nothing is done if neither the sources nor the arguments changed. On failure,
 # and with -v, prints what make said; make's warnings are printed always.
 set -euo pipefail
@@ -48,12 +50,10 @@ esac
 
 # sources: what the module is built from, relative to the source directory
 sources() {
-	local from=(Kbuild kernel)
-
-	# a small trial may have none
-	[ ! -d "$source/include" ] || from+=(include)
-	(cd "$source" && find "${from[@]}" -type f \
-		\( -name Kbuild -o -name '*.[chS]' \) | LC_ALL=C sort)
+	(cd "$source" &&
+		find . \( -path './*/*' ! -path './kernel/*' ! -path './include/*' \) \
+			-prune -o -type f \( -name Kbuild -o -name '*.[chS]' \) \
+			-printf '%P\n' | LC_ALL=C sort)
 }
 
 # fingerprint: changes whenever the module must be built again
@@ -106,15 +106,16 @@ release=$(sed -n 's/^release=//p' <<<"$record")
 tree=$(sed -n 's/^tree=//p' <<<"$record")
 kdir=$(sed -n 's/^kdir=//p' <<<"$record")
 
+module=$(sed -n 's/^obj-m := *\(.*\)\.o$/\1/p' "$source/Kbuild")
 mkdir -p "$out"
 out=$(realpath -e -- "$out")
 exec {lock}>"$out/.lock"
 flock --wait 900 "$lock"
 
 wanted=$(fingerprint "$@")
-if [ -e "$out/kmscrypt.ko" ] &&
+if [ -e "$out/$module.ko" ] &&
 	[ "$wanted" = "$(cat "$out/.fingerprint" 2>/dev/null)" ]; then
-	echo "$out/kmscrypt.ko"
+	echo "$out/$module.ko"
 	exit
 fi
 rm -f "$out/.fingerprint"
@@ -132,4 +133,4 @@ else
 	grep -A 6 -E 'warning:|WARNING:' "$out/make.log" >&2 || true
 fi
 echo "$wanted" >"$out/.fingerprint"
-echo "$out/kmscrypt.ko"
+echo "$out/$module.ko"

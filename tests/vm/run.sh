@@ -17,6 +17,7 @@
 #   --env NAME=VALUE   for the command
 #   --net              the host's 127.0.0.1 is 192.0.2.2 alias kms.test
 #   --icount           time is counted in instructions; one processor
+#   --cpu MODEL        QEMU's name of it (max)
 #   --ram-file FILE    keep the guest's memory in FILE
 #   --append ARGS      more kernel arguments
 #   --monitor SOCKET   QEMU's monitor: quit pulls the plug
@@ -49,6 +50,7 @@ shares=()
 environment=()
 net=false
 icount=false
+cpu=max
 ram_file=
 append=
 monitor=
@@ -93,6 +95,7 @@ parse_value() {
 	--nvme) nvmes+=("$(realpath -e -- "$value")") ;;
 	--share) shares+=("$(realpath -e -- "$value")") ;;
 	--env) environment+=("$value") ;;
+	--cpu) cpu=$value ;;
 	--ram-file) ram_file=$value ;;
 	--append) append=$value ;;
 	--monitor) monitor=$value ;;
@@ -153,7 +156,7 @@ machine_arguments() {
 	local arguments
 
 	qemu+=(-nodefaults -no-user-config -display none -no-reboot -m "$mem")
-	qemu+=(-machine q35 -cpu max)
+	qemu+=(-machine q35 -cpu "$cpu")
 	if $icount; then
 		qemu+=(-accel 'tcg,thread=single' -smp 1)
 		qemu+=(-icount 'shift=0,sleep=off,align=off')
