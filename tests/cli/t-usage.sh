@@ -48,6 +48,44 @@ ends 1 "vault with two tokens" kms set vault https://127.0.0.1:1 k \
 ends 1 "vault with an empty token" kms set vault https://127.0.0.1:1 k --token=
 ends 1 "vault with a client certificate" kms set vault https://127.0.0.1:1 k \
 	--token x --client-cert "$cert" --client-key "$key"
+says "two ways to log in" "... says so"
+ends 1 "approle without a secret id" kms set vault https://127.0.0.1:1 k \
+	--role-id r
+says "--secret-id-file" "... says so"
+ends 1 "a secret id without a role" kms set vault https://127.0.0.1:1 k \
+	--secret-id-file "$CLI_DIR/token"
+ends 1 "approle and a token" kms set vault https://127.0.0.1:1 k \
+	--role-id r --secret-id-file "$CLI_DIR/token" --token x
+ends 1 "approle and kubernetes" kms set vault https://127.0.0.1:1 k \
+	--role-id r --secret-id-file "$CLI_DIR/token" --kubernetes-role r \
+	--jwt-file "$CLI_DIR/token"
+ends 1 "kubernetes without a JWT" kms set vault https://127.0.0.1:1 k \
+	--kubernetes-role r
+ends 1 "a relative JWT file" kms set vault https://127.0.0.1:1 k \
+	--kubernetes-role r --jwt-file token
+says "absolute" "... says so"
+ends 4 "a JWT file that is missing" kms set vault https://127.0.0.1:1 k \
+	--kubernetes-role r --jwt-file "$CLI_DIR/missing"
+ends 1 "a certificate without a key" kms set vault https://127.0.0.1:1 k \
+	--client-cert "$cert"
+ends 1 "a role with a blank" kms set vault https://127.0.0.1:1 k \
+	--role-id 'a b' --secret-id-file "$CLI_DIR/token"
+printf 'two\nlines\n' >"$CLI_DIR/lines"
+ends 1 "a secret id of two lines" kms set vault https://127.0.0.1:1 k \
+	--role-id r --secret-id-file "$CLI_DIR/lines"
+ends 1 "an auth path with a token" kms set vault https://127.0.0.1:1 k \
+	--token x --auth-path a
+says "--auth-path" "... is named"
+for bad in '../sys' 'a//b' '/a' 'a/' ''; do
+	ends 1 "an auth path ${bad@Q}" kms set vault https://127.0.0.1:1 k \
+		--role-id r --secret-id-file "$CLI_DIR/token" --auth-path "$bad"
+done
+for bad in 'x' 'ftp://x' 'http://' 'http://u:p@x' $'http://x\ny' 'http://x/y'; do
+	ends 1 "a proxy ${bad@Q}" kms set vault https://127.0.0.1:1 k \
+		--token x --proxy "$bad"
+done
+ends 1 "kmip with a proxy" kms set kmip 127.0.0.1:1 5 --proxy http://x:1 \
+	--client-cert "$cert" --client-key "$key"
 ends 1 "kmip with a token" kms set kmip 127.0.0.1:1 5 --token x \
 	--client-cert "$cert" --client-key "$key"
 ok "... which is not shown" [ "${ERR/ x/}" = "$ERR" ]

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "wire/vault-auth.h"
 #include "wire/vault-msg.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -36,6 +37,8 @@ static void items(struct secret *body, enum vault_result what, size_t n)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	_cleanup_secret_ struct secret copy = SECRET_EMPTY;
+	struct vault_auth auth = { .ttl_s = 0 };
 	struct vault_token token;
 	struct vault_key key;
 	char text[VAULT_ERROR_MAX];
@@ -59,6 +62,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		vault_msg_key(&body, &key);
 		break;
 	case 5:
+		if (secret_copy(&copy, body.data, body.len) == 0 &&
+		    vault_auth_parse(&copy, &auth) == 0 && !auth.token.len)
+			abort();
+		secret_free(&auth.token);
 		vault_msg_token(&body, &token);
 		break;
 	case 6:

@@ -44,7 +44,11 @@ static void sample(struct entry *e)
 	strcpy(g->key_id, "disk-key");
 	strcpy(g->mount, "team/transit");
 	strcpy(g->ns, "a/b");
-	strcpy(g->auth_mount, "approle");
+	g->login = LOGIN_KUBERNETES;
+	strcpy(g->auth_mount, "cluster/a");
+	strcpy(g->role, "no\"de");
+	strcpy(g->jwt_file, "/var/run/token");
+	strcpy(g->proxy, "http://proxy.example:3128");
 	g = &e->generations[1];
 	strcpy(g->id, ID2);
 	g->provider = KMS_KMIP;
@@ -127,14 +131,42 @@ static void two_current(struct generation *g)
 	g[1].state = GENERATION_CURRENT;
 }
 
+static void no_role(struct generation *g)
+{
+	g->role[0] = '\0';
+}
+
+static void relative_jwt(struct generation *g)
+{
+	strcpy(g->jwt_file, "token");
+}
+
+static void jwt_of_a_token(struct generation *g)
+{
+	g->login = LOGIN_TOKEN;
+	g->role[0] = '\0';
+}
+
+static void password_in_proxy(struct generation *g)
+{
+	strcpy(g->proxy, "http://a:b@proxy.example");
+}
+
+static void login_of_kmip(struct generation *g)
+{
+	g[1].login = LOGIN_CERT;
+}
+
 typedef void (*change_fn)(struct generation *g);
 
 /* Nothing is written that could not be read again. */
 static void test_invalid(void **state)
 {
 	static const change_fn changes[] = {
-		bad_key,    bad_mount, bad_ns, bad_address,
-		no_address, same_id,   bad_id, two_current,
+		bad_key,       bad_mount,    bad_ns,	     bad_address,
+		no_address,    same_id,	     bad_id,	     two_current,
+		no_role,       relative_jwt, jwt_of_a_token, password_in_proxy,
+		login_of_kmip,
 	};
 	_cleanup_entry_ struct entry back = { .ngenerations = 0 };
 	size_t i;

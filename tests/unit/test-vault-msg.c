@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "base/secret.h"
+#include "wire/vault-auth.h"
 #include "wire/vault-msg.h"
 #include "wire/vault-secret.h"
 
@@ -282,6 +283,66 @@ static void test_token(void **state)
 	assert_int_equal(vault_msg_token(&bad, &token), -EPROTO);
 }
 
+static void test_auth_body(void **state)
+{
+	_cleanup_secret_ struct secret secret = text_of("s\"e\\c");
+	_cleanup_secret_ struct secret bad = text_of("a\nb");
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+
+	(void)state;
+	assert_int_equal(vault_auth_body(NULL, NULL, NULL, NULL, &body), 0);
+	assert_string_equal((char *)body.data, "{}");
+	assert_int_equal(vault_auth_body("role_id", "r", "secret_id", &secret,
+					 &body),
+			 0);
+	assert_string_equal((char *)body.data,
+			    "{\"role_id\":\"r\","
+			    "\"secret_id\":\"s\\\"e\\\\c\"}");
+	assert_int_equal(vault_auth_body("a", "b", "c", &bad, &body), -EINVAL);
+	assert_int_equal(vault_auth_body("a", "\x80", NULL, NULL, &body),
+			 -EINVAL);
+}
+
+static void expect_no_auth(const char *text)
+{
+	_cleanup_secret_ struct secret body = text_of(text);
+	struct vault_auth auth = { .ttl_s = 0 };
+
+	assert_int_equal(vault_auth_parse(&body, &auth), -EPROTO);
+	assert_null(auth.token.data);
+}
+
+static void test_auth(void **state)
+{
+	_cleanup_secret_ struct secret body = text_of(
+		"{\"data\":null,\"auth\":{\"client_token\":\"hvs.secret\","
+		"\"lease_duration\":3600,\"renewable\":true,\"metadata\":{}}}");
+	struct vault_auth auth = { .ttl_s = 0 };
+
+	(void)state;
+	assert_int_equal(vault_auth_parse(&body, &auth), 0);
+	assert_string_equal((char *)auth.token.data, "hvs.secret");
+	assert_int_equal(auth.ttl_s, 3600);
+	assert_true(auth.renewable);
+	assert_null(strstr((char *)body.data, "hvs"));
+	secret_free(&auth.token);
+	expect_no_auth("");
+	expect_no_auth("{\"auth\":null}");
+	expect_no_auth("{\"auth\":{\"lease_duration\":1,\"renewable\":true}}");
+	expect_no_auth("{\"auth\":{\"client_token\":7,\"lease_duration\":1,"
+		       "\"renewable\":true}}");
+	expect_no_auth("{\"auth\":{\"client_token\":\"a\","
+		       "\"lease_duration\":-1,\"renewable\":true}}");
+	expect_no_auth(
+		"{\"auth\":{\"client_token\":\"a\",\"renewable\":true}}");
+	/* not where a token belongs */
+	expect_no_auth("{\"client_token\":\"a\",\"auth\":{\"lease_duration\":1,"
+		       "\"renewable\":true}}");
+	expect_no_auth("{\"auth\":{\"client_token\":\"a\","
+		       "\"client_token\":\"b\",\"lease_duration\":1,"
+		       "\"renewable\":true}}");
+}
+
 static void expect_errors(const char *body, int r, const char *want)
 {
 	_cleanup_secret_ struct secret s = text_of(body);
@@ -371,6 +432,8 @@ int main(void)
 		cmocka_unit_test(test_long_plaintext),
 		cmocka_unit_test(test_key),
 		cmocka_unit_test(test_token),
+		cmocka_unit_test(test_auth_body),
+		cmocka_unit_test(test_auth),
 		cmocka_unit_test(test_errors),
 		cmocka_unit_test(test_take),
 		cmocka_unit_test(test_take_escaped),

@@ -95,48 +95,159 @@ static int take_secret_file(struct cli *cli, enum option_id id, size_t max,
 	return 0;
 }
 
-/* It goes into a header of a request: one word. */
-static int check_token(struct cli *cli, const struct secret *token)
+/* It goes into a request, as a header or as a string: one word. */
+static int take_word_file(struct cli *cli, enum option_id id,
+			  struct secret *ret)
 {
-	for (size_t i = 0; i < token->len; i++)
-		if (token->data[i] <= ' ' || token->data[i] >= 0x7f)
-			return op_fail(&cli->op, -EINVAL,
-				       "the token holds a blank, a line break "
-				       "or another character that no token "
-				       "has");
-	return 0;
+	int r = take_secret_file(cli, id, TOKEN_MAX, true, ret);
+
+	if (!r && !config_word_ok((const char *)ret->data))
+		return op_fail(&cli->op, -EINVAL,
+			       "%s (--%s) holds a blank, a line break or "
+			       "another character that does not belong there",
+			       cli->opt[id], options[id].name);
+	return r;
 }
 
-static int read_token(struct cli *cli, struct generation *g)
+static int take_token(struct cli *cli, struct generation *g)
 {
-	bool word = options_has(cli, OPT_TOKEN);
-	bool file = options_has(cli, OPT_TOKEN_FILE);
-
-	if (word == file) {
-		op_next(&cli->op, "Put the token into a file that only root "
-				  "reads and give it with --token-file.");
+	if (options_has(cli, OPT_TOKEN) && options_has(cli, OPT_TOKEN_FILE))
 		return op_fail(&cli->op, -EINVAL,
-			       word ? "--token and --token-file exclude each "
-				      "other" :
-				      "Vault needs a token: --token-file or "
-				      "--token");
-	}
-	if (file)
-		return take_secret_file(cli, OPT_TOKEN_FILE, TOKEN_MAX, true,
-					&g->token);
+			       "--token and --token-file exclude each other");
+	if (options_has(cli, OPT_TOKEN_FILE))
+		return take_word_file(cli, OPT_TOKEN_FILE, &g->token);
 	output_warning(cli, "a token on the command line stays in the shell's "
 			    "history and in audit logs; use --token-file");
 	if (!cli->token.len)
 		return op_fail(&cli->op, -EINVAL, "option --token is empty");
 	secret_move(&g->token, &cli->token);
+	if (!config_word_ok((const char *)g->token.data))
+		return op_fail(&cli->op, -EINVAL,
+			       "the token holds a blank, a line break or "
+			       "another character that no token has");
 	return 0;
 }
 
-static int take_token(struct cli *cli, struct generation *g)
+static int take_role(struct cli *cli, enum option_id id, struct generation *g)
 {
-	int r = read_token(cli, g);
+	const char *role = cli->opt[id];
 
-	return r ? r : check_token(cli, &g->token);
+	if (!config_word_ok(role) || strlen(role) >= sizeof(g->role))
+		return op_fail(&cli->op, -EINVAL,
+			       "'%s' cannot be a role (--%s)", role,
+			       options[id].name);
+	snprintf(g->role, sizeof(g->role), "%s", role);
+	return 0;
+}
+
+static int take_approle(struct cli *cli, struct generation *g)
+{
+	int r = take_role(cli, OPT_ROLE_ID, g);
+
+	return r ? r : take_word_file(cli, OPT_SECRET_ID_FILE, &g->secret_id);
+}
+
+/* The path is kept, and not what is there: it is another one every hour. */
+static int take_kubernetes(struct cli *cli, struct generation *g)
+{
+	const char *path = cli->opt[OPT_JWT_FILE];
+	int r = take_role(cli, OPT_KUBERNETES_ROLE, g);
+
+	if (!r && (path[0] != '/' || strlen(path) >= sizeof(g->jwt_file)))
+		return op_fail(&cli->op, -EINVAL,
+			       "--jwt-file needs an absolute path: it is read "
+			       "at each login");
+	r = r ? r : take_word_file(cli, OPT_JWT_FILE, &g->jwt);
+	snprintf(g->jwt_file, sizeof(g->jwt_file), "%s", path);
+	return r;
+}
+
+static int take_cert(struct cli *cli, struct generation *g)
+{
+	int r = take_file(cli, OPT_CLIENT_CERT, &g->client_cert);
+
+	return r ? r :
+		   take_secret_file(cli, OPT_CLIENT_KEY, PEM_MAX / 4, false,
+				    &g->client_key);
+}
+
+/* The ways to log in to Vault: both options, or for a token one of them */
+static const struct way {
+	enum option_id first, second;
+	int (*take)(struct cli *cli, struct generation *g);
+} ways[] = {
+	[LOGIN_TOKEN] = { OPT_TOKEN, OPT_TOKEN_FILE, take_token },
+	[LOGIN_APPROLE] = { OPT_ROLE_ID, OPT_SECRET_ID_FILE, take_approle },
+	[LOGIN_KUBERNETES] = { OPT_KUBERNETES_ROLE, OPT_JWT_FILE,
+			       take_kubernetes },
+	[LOGIN_CERT] = { OPT_CLIENT_CERT, OPT_CLIENT_KEY, take_cert },
+};
+
+#define NWAYS (sizeof(ways) / sizeof(ways[0]))
+
+static const char *given(const struct cli *cli, const struct way *w)
+{
+	return options[cli->opt[w->first] ? w->first : w->second].name;
+}
+
+static int choose_way(struct cli *cli, enum vault_login *ret)
+{
+	const struct way *found = NULL;
+
+	for (size_t i = 0; i < NWAYS; i++) {
+		const struct way *w = &ways[i];
+
+		if (!cli->opt[w->first] && !cli->opt[w->second])
+			continue;
+		if (found)
+			return op_fail(&cli->op, -EINVAL,
+				       "--%s and --%s are two ways to log in: "
+				       "exactly one is needed",
+				       given(cli, found), given(cli, w));
+		if (i != LOGIN_TOKEN &&
+		    (!cli->opt[w->first] || !cli->opt[w->second]))
+			return op_fail(&cli->op, -EINVAL,
+				       "--%s and --%s go together",
+				       options[w->first].name,
+				       options[w->second].name);
+		found = w;
+		*ret = (enum vault_login)i;
+	}
+	if (found)
+		return 0;
+	op_next(&cli->op, "Put the token into a file that only root reads and "
+			  "give it with --token-file.");
+	return op_fail(&cli->op, -EINVAL,
+		       "Vault needs a login: --token-file (or --token), "
+		       "--role-id, --kubernetes-role or --client-cert");
+}
+
+static int take_login(struct cli *cli, struct generation *g)
+{
+	int r = choose_way(cli, &g->login);
+
+	if (!r && g->login == LOGIN_TOKEN && options_has(cli, OPT_AUTH_PATH))
+		return op_fail(&cli->op, -EINVAL,
+			       "--auth-path is for logins, and a token needs "
+			       "none");
+	if (!r)
+		r = take_name(cli, "an auth mount", cli->opt[OPT_AUTH_PATH],
+			      true, g->auth_mount);
+	return r ? r : ways[g->login].take(cli, g);
+}
+
+static int take_proxy(struct cli *cli, struct generation *g)
+{
+	const char *proxy = cli->opt[OPT_PROXY];
+
+	if (!proxy)
+		return 0;
+	if (!config_proxy_ok(proxy) || strlen(proxy) >= sizeof(g->proxy))
+		return op_fail(&cli->op, -EINVAL,
+			       "--proxy needs http://, https:// or socks5h:// "
+			       "with host and port, and nothing else");
+	snprintf(g->proxy, sizeof(g->proxy), "%s", proxy);
+	return 0;
 }
 
 static int set(struct cli *cli, struct generation *g)
@@ -171,7 +282,9 @@ int cmd_kms_set_vault(struct cli *cli)
 	if (!r)
 		r = take_file(cli, OPT_CA_CERT, &g.ca_cert);
 	if (!r)
-		r = take_token(cli, &g);
+		r = take_proxy(cli, &g);
+	if (!r)
+		r = take_login(cli, &g);
 	return r ? r : set(cli, &g);
 }
 

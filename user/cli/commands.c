@@ -11,8 +11,11 @@ const struct command commands[] = {
 	  .help = "use a key of Vault's or OpenBao's transit engine",
 	  .min_args = 2,
 	  .max_args = 2,
-	  .options = KMS | O(TOKEN) | O(TOKEN_FILE) | O(NAMESPACE) |
-		     O(TRANSIT_PATH) | O(CA_CERT) | O(VOLUME),
+	  .options = KMS | O(TOKEN) | O(TOKEN_FILE) | O(ROLE_ID) |
+		     O(SECRET_ID_FILE) | O(KUBERNETES_ROLE) | O(JWT_FILE) |
+		     O(CLIENT_CERT) | O(CLIENT_KEY) | O(AUTH_PATH) |
+		     O(NAMESPACE) | O(TRANSIT_PATH) | O(CA_CERT) | O(PROXY) |
+		     O(VOLUME),
 	  .run = cmd_kms_set_vault },
 	{ .path = "kms set kmip",
 	  .args = "HOST:PORT[,HOST:PORT...] UID",

@@ -16,6 +16,20 @@ static const char *const states[] = {
 	[GENERATION_RETIRING] = "retiring",
 };
 
+static const char *const logins[] = {
+	[LOGIN_TOKEN] = "token",
+	[LOGIN_APPROLE] = "approle",
+	[LOGIN_KUBERNETES] = "kubernetes",
+	[LOGIN_CERT] = "cert",
+};
+
+#define NLOGINS (sizeof(logins) / sizeof(logins[0]))
+
+const char *config_login_name(enum vault_login login)
+{
+	return logins[login];
+}
+
 static int add_if(struct json_object *obj, const char *name, const char *value)
 {
 	return json_add_string(obj, name, value && *value ? value : NULL);
@@ -58,7 +72,12 @@ static int generation_to_json(const struct generation *g,
 	r = r ?: add_if(obj, "key_id", g->key_id);
 	r = r ?: add_if(obj, "mount", g->mount);
 	r = r ?: add_if(obj, "namespace", g->ns);
+	if (!r && g->login != LOGIN_TOKEN)
+		r = json_add_string(obj, "login", logins[g->login]);
 	r = r ?: add_if(obj, "auth_mount", g->auth_mount);
+	r = r ?: add_if(obj, "role", g->role);
+	r = r ?: add_if(obj, "jwt_file", g->jwt_file);
+	r = r ?: add_if(obj, "proxy", g->proxy);
 	r = r ?: add_if(obj, "server_name", g->server_name);
 	r = r ?: add_if(obj, "kmip_version", g->kmip_version);
 	r = r ?: add_if(obj, "mode", wrapped_mode_name(g->mode));
@@ -163,11 +182,72 @@ static int get_state(struct json_object *obj, struct generation *g)
 	return 0;
 }
 
+static int get_login(struct json_object *obj, struct generation *g)
+{
+	char name[16];
+	size_t i;
+	int r;
+
+	r = json_get_string(obj, "login", name, sizeof(name));
+	if (r)
+		return optional(r);
+	for (i = 0; i < NLOGINS; i++)
+		if (strcmp(name, logins[i]) == 0)
+			break;
+	if (i == NLOGINS)
+		return -EBADMSG;
+	g->login = (enum vault_login)i;
+	return 0;
+}
+
+bool config_word_ok(const char *text)
+{
+	const char *p;
+
+	for (p = text; *p; p++)
+		if (*p <= ' ' || *p > '~')
+			return false;
+	return p != text;
+}
+
+/* It stands in the entry and in messages, where no password may be. */
+bool config_proxy_ok(const char *url)
+{
+	static const char *const schemes[] = { "http://", "https://",
+					       "socks5h://" };
+	size_t i;
+
+	for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+		size_t len = strlen(schemes[i]);
+
+		if (!strncmp(url, schemes[i], len))
+			return url[len] && !strpbrk(url + len, "@/?#") &&
+			       address_ok(url);
+	}
+	return false;
+}
+
+/* Each way to log in with what it needs, and nothing else. */
+static bool login_ok(const struct generation *g)
+{
+	bool role = g->login == LOGIN_APPROLE || g->login == LOGIN_KUBERNETES;
+
+	if (g->provider != KMS_VAULT)
+		return g->login == LOGIN_TOKEN && !g->role[0] &&
+		       !g->jwt_file[0] && !g->proxy[0];
+	if (role ? !config_word_ok(g->role) : g->role[0] != '\0')
+		return false;
+	if (g->login == LOGIN_KUBERNETES ? g->jwt_file[0] != '/' :
+					   g->jwt_file[0] != '\0')
+		return false;
+	return !g->proxy[0] || config_proxy_ok(g->proxy);
+}
+
 static bool names_ok(const struct generation *g)
 {
 	bool vault = g->provider == KMS_VAULT;
 
-	if (!wrapped_entry_ok(g->id))
+	if (!wrapped_entry_ok(g->id) || !login_ok(g))
 		return false;
 	if (g->provider == KMS_LOCAL)
 		return !g->naddresses &&
@@ -196,9 +276,15 @@ static int generation_from_json(struct json_object *obj, struct generation *g)
 	r = r ?: get_optional(obj, "key_id", g->key_id, sizeof(g->key_id));
 	r = r ?: get_optional(obj, "mount", g->mount, sizeof(g->mount));
 	r = r ?: get_optional(obj, "namespace", g->ns, sizeof(g->ns));
+	r = r ?: get_login(obj, g);
 	r = r	  ?:
 		    get_optional(obj, "auth_mount", g->auth_mount,
 				 sizeof(g->auth_mount));
+	r = r ?: get_optional(obj, "role", g->role, sizeof(g->role));
+	r = r	  ?:
+		    get_optional(obj, "jwt_file", g->jwt_file,
+				 sizeof(g->jwt_file));
+	r = r ?: get_optional(obj, "proxy", g->proxy, sizeof(g->proxy));
 	r = r	  ?:
 		    get_optional(obj, "server_name", g->server_name,
 				 sizeof(g->server_name));

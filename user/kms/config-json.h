@@ -5,7 +5,8 @@
  *   {"version": 1, "name": ..., "generations": [
  *     {"id", "provider", "state": "current" | "retiring", "created",
  *      "addresses": [...], "key_id", "mount", "namespace", "auth_mount",
- *      "server_name", "kmip_version", "mode", "username"}]}
+ *      "login", "role", "jwt_file", "proxy", "server_name", "kmip_version",
+ *      "mode", "username"}]}
  *
  * Empty members are left out; members that we do not know are ignored.
  */

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/op.h"
 #include "kms/config-json.h"
+#include "kms/login-state.h"
 
 #define ENTRY_FILE_MAX (1024 * 1024)
 #define LOCK_MAX_MS 10000
@@ -39,6 +40,8 @@ int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1])
 void generation_free(struct generation *g)
 {
 	secret_free(&g->token);
+	secret_free(&g->secret_id);
+	secret_free(&g->jwt);
 	secret_free(&g->password);
 	secret_free(&g->client_key);
 	secret_free(&g->local_key);
@@ -46,6 +49,8 @@ void generation_free(struct generation *g)
 	free(g->ca_cert);
 	g->client_cert = NULL;
 	g->ca_cert = NULL;
+	login_state_close(g->login_state);
+	g->login_state = NULL;
 }
 
 void entry_free(struct entry *e)

@@ -4,8 +4,9 @@
  *
  *   /etc/kmscrypt/entries/<name>.json          the entry and its generations
  *   /etc/kmscrypt/credentials/<generation>/    its secrets, each a 0600 file:
- *        token, password, client-key.pem, and client-cert.pem, ca.pem;
- *        local.key for the local provider (32 random bytes)
+ *        token, secret-id, password, client-key.pem, and client-cert.pem,
+ *        ca.pem; local.key for the local provider (32 random bytes)
+ *   /run/kmscrypt/tokens/<generation>          see login-state.h
  *
  * An entry has at most one current generation (the one that wraps) and any
  * number of retiring ones (unwrap only) that some volume may still refer to.
@@ -22,15 +23,25 @@
 #include "base/secret.h"
 #include "kms/wrapped.h"
 
+struct login_state;
 struct op;
 
 #define CONFIG_ADDRESSES_MAX 8
 #define CONFIG_ADDRESS_MAX 512
 #define CONFIG_ENTRY_NAME_MAX 64 /* [A-Za-z0-9._-]+, with the NUL */
+#define CONFIG_PATH_MAX 512
 #define CONFIG_DEFAULT_ENTRY "default"
 #define CONFIG_GENERATIONS_MAX 64
 
 enum generation_state { GENERATION_CURRENT, GENERATION_RETIRING };
+
+/* How a token of Vault is come by: the entry has it, or a login gives it. */
+enum vault_login {
+	LOGIN_TOKEN,
+	LOGIN_APPROLE,
+	LOGIN_KUBERNETES,
+	LOGIN_CERT,
+};
 
 /* One generation, as kms_open() needs it. Free with generation_free(). */
 struct generation {
@@ -43,18 +54,26 @@ struct generation {
 	char key_id[WRAPPED_NAME_MAX];
 	char mount[WRAPPED_NAME_MAX]; /* vault: transit mount */
 	char ns[WRAPPED_NAME_MAX]; /* vault: namespace or "" */
+	enum vault_login login;
 	char auth_mount[WRAPPED_NAME_MAX]; /* vault: auth mount or "" */
+	char role[WRAPPED_NAME_MAX]; /* AppRole's role id, Kubernetes' role */
+	char jwt_file[CONFIG_PATH_MAX]; /* Kubernetes: absolute; it rotates */
+	char proxy[CONFIG_ADDRESS_MAX]; /* vault: URL or "" for none */
 	char server_name[WRAPPED_NAME_MAX]; /* kmip: name in the cert or "" */
 	char kmip_version[8]; /* "1.4"; "" negotiates */
 	enum wrap_mode mode; /* kmip: proven and pinned */
 	char username[WRAPPED_NAME_MAX]; /* kmip credential or "" */
 	/* from the credentials folder; empty where there is none */
 	struct secret token;
+	struct secret secret_id; /* AppRole */
+	struct secret jwt; /* what was in jwt_file */
 	struct secret password;
 	struct secret client_key; /* PEM */
 	struct secret local_key;
 	char *client_cert; /* PEM */
 	char *ca_cert; /* PEM; NULL: the system's */
+	/* opened with the credentials; NULL: nothing is kept */
+	struct login_state *login_state;
 };
 
 /* An entry without its secrets. */
@@ -111,6 +130,18 @@ int config_save_credentials(struct op *op, const struct generation *g);
 
 /** config_drop_credentials() - remove the folder of generation @id. */
 int config_drop_credentials(struct op *op, const char *id);
+
+/** config_login_name() - "token", "approle", "kubernetes", "cert" */
+const char *config_login_name(enum vault_login login);
+
+/** config_word_ok() - printable ASCII without blanks, not empty */
+bool config_word_ok(const char *text);
+
+/** config_proxy_ok() - a URL that libcurl takes, without a password in it */
+bool config_proxy_ok(const char *url);
+
+/** config_read_jwt() - read what is in @path; what holds for a login's JWT. */
+int config_read_jwt(const char *path, struct secret *ret);
 
 /** config_lock() - serialise writers of entries; close the descriptor. */
 int config_lock(struct op *op, int *ret_fd);

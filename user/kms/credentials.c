@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/op.h"
 #include "kms/config-json.h"
+#include "kms/login-state.h"
 
 #define PEM_MAX (256 * 1024)
 #define TOKEN_MAX (64 * 1024)
@@ -23,6 +24,8 @@ static const struct {
 	bool text;
 } secrets[] = {
 	{ "token", offsetof(struct generation, token), TOKEN_MAX, true },
+	{ "secret-id", offsetof(struct generation, secret_id), TOKEN_MAX,
+	  true },
 	{ "password", offsetof(struct generation, password), TOKEN_MAX, true },
 	{ "client-key.pem", offsetof(struct generation, client_key), PEM_MAX,
 	  false },
@@ -84,6 +87,31 @@ static int load_one(struct op *op, struct generation *g, size_t i)
 	return 0;
 }
 
+int config_read_jwt(const char *path, struct secret *ret)
+{
+	return secret_read_file(ret, path, TOKEN_MAX, true);
+}
+
+/*
+ * For the helper this is the last moment to reach files: its sandbox closes
+ * next. So the JWT is read here, at each start, because it rotates, and the
+ * file with the login's token is opened here; all that is needed later is on
+ * that descriptor (login-state.h says which system calls).
+ *
+ * A JWT that is missing is no failure yet: there may be a token that works.
+ */
+static int load_login(struct op *op, struct generation *g)
+{
+	int r = 0;
+
+	if (g->provider != KMS_VAULT)
+		return 0;
+	g->login_state = login_state_open(g->id);
+	if (g->login == LOGIN_KUBERNETES)
+		r = config_read_jwt(g->jwt_file, &g->jwt);
+	return r < 0 && r != -ENOENT ? failed(op, r, "read", g->jwt_file) : 0;
+}
+
 int config_load_credentials(struct op *op, struct generation *g)
 {
 	size_t i;
@@ -94,7 +122,7 @@ int config_load_credentials(struct op *op, struct generation *g)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return load_login(op, g);
 }
 
 static int save_one(struct op *op, const struct generation *g, size_t i)
@@ -135,7 +163,9 @@ int config_save_credentials(struct op *op, const struct generation *g)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	/* what was known of the old credentials, or their token */
+	r = login_state_drop(g->id);
+	return r < 0 ? failed(op, r, "drop the login of", path) : 0;
 }
 
 /* All that is in the folder, so that what a power cut left goes as well */
@@ -161,6 +191,9 @@ int config_drop_credentials(struct op *op, const char *id)
 
 	if (!wrapped_entry_ok(id))
 		return -EINVAL;
+	r = login_state_drop(id);
+	if (r < 0)
+		return failed(op, r, "drop the login of generation", id);
 	path = credential_path(id, NULL);
 	if (!path)
 		return -ENOMEM;

@@ -126,6 +126,25 @@ int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
 	return kms->ops->newest_version(op, kms, ret);
 }
 
+int kms_renew(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	struct kms_health health = { .credential_s = -1 };
+	int r;
+
+	if (!kms->ops->renew)
+		return -EOPNOTSUPP;
+	r = kms->ops->renew(op, kms, &health);
+	if (!r)
+		*ret = health;
+	return r;
+}
+
+void kms_keep(struct kms *kms)
+{
+	if (kms->ops->keep)
+		kms->ops->keep(kms);
+}
+
 /* Our own probe is no secret of anybody's: here words help. */
 static int unwrap_probe(struct op *op, struct kms *kms, const char *how,
 			const struct secret *probe, const struct wrapped *w)

@@ -38,6 +38,9 @@ struct kms_health {
 	uint32_t key_version; /* newest version of the master key, 0 unknown */
 	int64_t credential_s; /* lifetime left, -1 unknown, 0 unlimited */
 	bool credential_renewable;
+	bool credential_periodic; /* can be renewed for ever */
+	uint64_t credential_uses; /* left, 0 any number */
+	bool logged_in; /* kms_renew(): not renewed, but logged in anew */
 	char warning[256]; /* one sentence or "" */
 };
 
@@ -83,6 +86,20 @@ int kms_rewrap(struct op *op, struct kms *kms, const struct wrapped *old,
  */
 int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret);
 
+/**
+ * kms_renew() - make the credential last longer: renew it, or log in anew
+ * @ret: the members about the credential
+ * Return: 0, -EACCES when the KMS does not renew it, -EOPNOTSUPP where
+ * credentials are not renewed (kmip, local).
+ */
+int kms_renew(struct op *op, struct kms *kms, struct kms_health *ret);
+
+/**
+ * kms_keep() - the generation is saved now: keep what was learned of its
+ * credential for later sessions, also the token that a login gave
+ */
+void kms_keep(struct kms *kms);
+
 /*
  * The providers' side. A provider embeds struct kms as its first member.
  */
@@ -100,6 +117,8 @@ struct kms_ops {
 	int (*rewrap)(struct op *op, struct kms *kms, const struct wrapped *old,
 		      struct wrapped *ret);
 	int (*newest_version)(struct op *op, struct kms *kms, uint32_t *ret);
+	int (*renew)(struct op *op, struct kms *kms, struct kms_health *ret);
+	void (*keep)(struct kms *kms);
 };
 
 struct kms {

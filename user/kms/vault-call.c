@@ -112,7 +112,7 @@ static void attempt_url(struct op *op, struct vault *v,
 			  q->body ? "application/json" : NULL },
 		},
 		.secret_name = "X-Vault-Token",
-		.secret_value = q->anonymous ? NULL : v->token,
+		.secret_value = q->anonymous || q->login ? NULL : v->token,
 		.body = q->body,
 		.timeout_ms = timeout_ms,
 	};

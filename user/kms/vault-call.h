@@ -11,6 +11,7 @@
 
 #include "base/secret.h"
 #include "kms/kms.h"
+#include "kms/login-state.h"
 #include "wire/vault-msg.h"
 
 struct http;
@@ -20,9 +21,16 @@ struct vault {
 	struct kms kms; /* first: kms_ops hand it around */
 	struct http *http;
 	const struct generation *g;
-	/* what goes into X-Vault-Token; a login puts its result here */
+	/* what goes into X-Vault-Token, NULL while logging in */
 	const struct secret *token;
 	size_t address; /* the one that answered last */
+	/* vault-login.c: */
+	struct login_record login; /* of the token, and a login's token */
+	bool known; /* what @login says of the token's life is true */
+	bool cached; /* the token is of an earlier login */
+	bool tended; /* no further try to renew it */
+	uint64_t opened_s; /* CLOCK_BOOTTIME */
+	struct secret jwt; /* newer than the generation's */
 };
 
 struct vault_request {
@@ -30,6 +38,7 @@ struct vault_request {
 	const char *path; /* "/v1/...", encoded */
 	const struct secret *body; /* NULL: none */
 	bool anonymous; /* without token and namespace */
+	bool login; /* without token */
 };
 
 struct vault_answer {

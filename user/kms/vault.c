@@ -17,11 +17,9 @@
 #include "base/op.h"
 #include "kms/config.h"
 #include "kms/vault-call.h"
+#include "kms/vault-login.h"
 #include "wire/http.h"
 #include "wire/vault-msg.h"
-
-/* Say so when the credential is gone within this time. */
-#define EXPIRES_SOON_S (7 * 24 * 3600)
 
 static_assert(VAULT_CIPHERTEXT_MAX == WRAPPED_TEXT_MAX,
 	      "codec and token agree on the length of a ciphertext");
@@ -135,6 +133,13 @@ static int ask(struct op *op, struct vault *v, const struct vault_request *q,
 	int r;
 
 	r = vault_call(op, v, q, &a);
+	if (!r && a.status == 403) {
+		r = vault_login_again(op, v);
+		if (r > 0) {
+			vault_answer_free(&a);
+			r = vault_call(op, v, q, &a);
+		}
+	}
 	if (r < 0)
 		return r;
 	if (a.status >= 400)
@@ -142,6 +147,7 @@ static int ask(struct op *op, struct vault *v, const struct vault_request *q,
 	if (a.status != 200)
 		return op_fail(op, -EPROTO, "%s: HTTP %ld where 200 was due",
 			       vault_address(v), a.status);
+	vault_login_tend(op, v);
 	*ret = a;
 	a = (struct vault_answer){ .status = 0 };
 	return 0;
@@ -230,34 +236,6 @@ static void warn(struct kms_health *h, const char *text)
 		snprintf(h->warning, sizeof(h->warning), "%s", text);
 }
 
-/* A token without the default policy may not look at itself: no failure. */
-static int check_token(struct op *op, struct vault *v, struct kms_health *h)
-{
-	const struct vault_request q = { .method = "GET",
-					 .path = "/v1/auth/token/lookup-self" };
-	_cleanup_answer_ struct vault_answer a = { .status = 0 };
-	struct vault_token token;
-	int r;
-
-	r = vault_call(op, v, &q, &a);
-	if (r < 0 || a.status != 200)
-		return r;
-	r = vault_msg_token(&a.body, &token);
-	if (r < 0)
-		return no_sense(op, v, r);
-	h->credential_s =
-		(int64_t)(token.ttl_s < INT64_MAX ? token.ttl_s : INT64_MAX);
-	h->credential_renewable = token.renewable;
-	if (token.num_uses)
-		warn(h, "The token works only a limited number of times.");
-	else if (token.ttl_s && !token.renewable)
-		warn(h, "The token expires and cannot be renewed.");
-	else if (token.ttl_s && !token.period_s && token.ttl_s < EXPIRES_SOON_S)
-		warn(h, "The token expires soon; only a periodic token can be "
-			"renewed for ever.");
-	return 0;
-}
-
 /* Name and version are for people; not every server tells. */
 static void check_version(struct op *op, struct vault *v, struct kms_health *h)
 {
@@ -286,7 +264,7 @@ static int vault_check(struct op *op, struct kms *kms, struct kms_health *ret)
 	/* first: only reading tells a mistyped name without making a key */
 	r = read_key(op, v, &key);
 	r = r ?: key_fits(op, v, &key);
-	r = r ?: check_token(op, v, ret);
+	r = r ?: vault_login_check(op, v, ret);
 	if (r < 0)
 		return r;
 	ret->key_version = key.latest_version;
@@ -370,6 +348,23 @@ static int vault_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
 	return r;
 }
 
+/* --- credential ------------------------------------------------------------ */
+
+static int vault_renew(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	struct vault *v = to_vault(kms);
+	int r = vault_login_renew(op, v, ret);
+
+	snprintf(ret->address, sizeof(ret->address), "%.255s",
+		 vault_address(v));
+	return r;
+}
+
+static void vault_keep(struct kms *kms)
+{
+	vault_login_keep(to_vault(kms));
+}
+
 /* --- session --------------------------------------------------------------- */
 
 static int addresses_ok(struct op *op, const struct generation *g)
@@ -394,23 +389,12 @@ static int addresses_ok(struct op *op, const struct generation *g)
 	return g->naddresses ? 0 : op_fail(op, -EINVAL, "there is no address");
 }
 
-/* The one way to log in so far. Others will put what they get into @v. */
-static int log_in(struct op *op, struct vault *v)
-{
-	if (!v->g->token.len) {
-		op_next(op, "Run 'kmscrypt kms set vault' with a token.");
-		return op_fail(op, -EACCES, "there is no token for %s",
-			       vault_address(v));
-	}
-	v->token = &v->g->token;
-	return 0;
-}
-
 static void vault_close(struct kms *kms)
 {
 	struct vault *v = to_vault(kms);
 
 	http_close(v->http);
+	vault_login_close(v);
 	free(v);
 }
 
@@ -421,6 +405,7 @@ static int vault_open(struct op *op, const struct generation *g,
 		.ca_cert = g->ca_cert,
 		.client_cert = g->client_cert,
 		.client_key = &g->client_key,
+		.proxy = g->proxy[0] ? g->proxy : NULL,
 	};
 	struct vault *v;
 	int r;
@@ -429,16 +414,17 @@ static int vault_open(struct op *op, const struct generation *g,
 	if (r < 0)
 		return r;
 	if (!wrapped_name_ok(g->key_id, 0) || !wrapped_name_ok(g->mount, 1) ||
-	    (g->ns[0] && !wrapped_name_ok(g->ns, 1)))
+	    (g->ns[0] && !wrapped_name_ok(g->ns, 1)) ||
+	    (g->auth_mount[0] && !wrapped_name_ok(g->auth_mount, 1)))
 		return op_fail(op, -EINVAL,
-			       "key, transit path or namespace has characters "
-			       "that are not allowed");
+			       "key, transit path, auth path or namespace has "
+			       "characters that are not allowed");
 	v = calloc(1, sizeof(*v));
 	if (!v)
 		return -ENOMEM;
 	v->g = g;
 	r = http_open(&options, &v->http);
-	r = r ?: log_in(op, v);
+	r = r ?: vault_login_open(op, v);
 	if (r < 0) {
 		vault_close(&v->kms);
 		return r;
@@ -456,4 +442,6 @@ const struct kms_ops kms_vault_ops = {
 	.unwrap = vault_unwrap,
 	.rewrap = vault_rewrap,
 	.newest_version = vault_newest_version,
+	.renew = vault_renew,
+	.keep = vault_keep,
 };

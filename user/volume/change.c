@@ -79,11 +79,14 @@ static struct generation public_part(const struct generation *g)
 	struct generation p = *g;
 
 	p.token = SECRET_EMPTY;
+	p.secret_id = SECRET_EMPTY;
+	p.jwt = SECRET_EMPTY;
 	p.password = SECRET_EMPTY;
 	p.client_key = SECRET_EMPTY;
 	p.local_key = SECRET_EMPTY;
 	p.client_cert = NULL;
 	p.ca_cert = NULL;
+	p.login_state = NULL;
 	return p;
 }
 
@@ -361,12 +364,19 @@ static int fresh_id(struct generation *g)
 static int install(struct op *op, struct change *c, struct work *w,
 		   struct generation *g, bool update)
 {
-	if (update) {
+	int r = 0;
+
+	if (update)
 		c->kind = CHANGE_UPDATED;
-		return c->dry_run ? 0 : save_updated(op, &w->entry, g);
-	}
-	c->kind = w->fresh ? CHANGE_NEW_ENTRY : CHANGE_GENERATION;
-	return c->dry_run ? 0 : save_new(op, &w->entry, g);
+	else
+		c->kind = w->fresh ? CHANGE_NEW_ENTRY : CHANGE_GENERATION;
+	if (c->dry_run)
+		return 0;
+	r = update ? save_updated(op, &w->entry, g) :
+		     save_new(op, &w->entry, g);
+	if (!r)
+		kms_keep(w->kms);
+	return r;
 }
 
 /* A local entry stays as it is, key and all; there is one key file a host. */

@@ -363,6 +363,9 @@ int vault_msg_token(struct secret *body, struct vault_token *ret)
 		return r;
 	r = parse_data(body, &root, &data);
 	r = r ?: json_get_u64(data, "ttl", &token.ttl_s);
+	r = r	  ?:
+		    optional(json_get_u64(data, "creation_ttl",
+					  &token.creation_ttl_s));
 	r = r ?: optional(json_get_u64(data, "num_uses", &token.num_uses));
 	r = r ?: optional(json_get_u64(data, "period", &token.period_s));
 	r = r	  ?:

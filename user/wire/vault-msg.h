@@ -42,6 +42,7 @@ struct vault_key {
 /* GET auth/token/lookup-self */
 struct vault_token {
 	uint64_t ttl_s; /* 0: does not expire */
+	uint64_t creation_ttl_s; /* what it was when new; 0: not told */
 	uint64_t num_uses; /* 0: any number */
 	uint64_t period_s; /* 0: not periodic */
 	uint64_t explicit_max_ttl_s; /* 0: none */
