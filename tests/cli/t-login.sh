@@ -303,7 +303,48 @@ proxy() {
 	ends 0 "... check" kms check
 }
 
+# kms renew, and the warnings of kms check and kms show
+credentials() {
+	vault_token "$POLICY" '"ttl":"1h"' >"$CLI_DIR/short-token"
+	ok "a token that ends" login_set --token-file "$CLI_DIR/short-token"
+	ends 0 "... check" kms check --json
+	says "expires soon" "... warns"
+	ok "... in JSON, too" grep -q "expires soon" <<<"$(field warning)"
+	ends 0 "... show" kms show
+	says "expires soon" "... warns"
+	ends 0 "... show, as JSON" kms show --json
+	ok "... has the warning" grep -q soon \
+		<<<"$(field entries.0.generations.0.warning)"
+	ends 0 "... renew" kms renew
+	shows "renewed, the token is good for" "... says how long"
+	vault_token "$POLICY" '"ttl":"1h","renewable":false' \
+		>"$CLI_DIR/short-token"
+	ok "a token that cannot be renewed" login_set --token-file \
+		"$CLI_DIR/short-token"
+	ends 2 "... renew" kms renew
+	says "does not renew" "... says so"
+	vault_token "$POLICY" '"num_uses":50' >"$CLI_DIR/short-token"
+	ok "a token with few uses" login_set --token-file \
+		"$CLI_DIR/short-token"
+	ends 0 "... check" kms check --json
+	ok "... says how many are left" [ "$(field credential_uses)" -gt 9 ]
+	ok "a token for ever" login_set --token-file "$CLI_DIR/token"
+	ends 0 "... renew" kms renew
+	shows "does not expire" "... has no need"
+	ends 0 "... check" kms check
+	ok "... without a warning" [ -z "$ERR" ]
+	ok "approle" approle 2
+	revoke_kept
+	ends 0 "... renew" kms renew --json
+	ok "... logs in anew" [ "$(field logged_in)" = true ]
+	ends 0 "kms unset" kms unset --forget
+	ends 0 "local" kms set local
+	ends 1 "... renew" kms renew
+	ends 0 "kms unset" kms unset --forget
+}
+
 approle_login
+credentials
 renewal
 kubernetes_login
 cert_login

@@ -128,6 +128,7 @@ int cmd_kms_set_kmip(struct cli *cli);
 int cmd_kms_set_local(struct cli *cli);
 int cmd_kms_show(struct cli *cli);
 int cmd_kms_check(struct cli *cli);
+int cmd_kms_renew(struct cli *cli);
 int cmd_kms_unset(struct cli *cli);
 int cmd_kms_rewrap(struct cli *cli);
 int cmd_format(struct cli *cli);

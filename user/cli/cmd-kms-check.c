@@ -38,6 +38,11 @@ static int print_json(const char *name, const struct generation *g,
 						  (uint64_t)h->credential_s)) ||
 	    json_add_bool(obj, "credential_renewable",
 			  h->credential_renewable) ||
+	    json_add_bool(obj, "credential_periodic", h->credential_periodic) ||
+	    (h->credential_uses &&
+	     json_add_u64(obj, "credential_uses", h->credential_uses)) ||
+	    (g->provider == KMS_VAULT &&
+	     json_add_string(obj, "login", config_login_name(g->login))) ||
 	    json_add_u64(obj, "check_us", (uint64_t)us) ||
 	    (*h->warning && json_add_string(obj, "warning", h->warning))) {
 		json_object_put(obj);

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "kms/config.h"
+#include "kms/login-state.h"
 #include "volume/scan.h"
 
 static const char *state_name(const struct generation *g)
@@ -39,6 +40,40 @@ static int add_addresses(struct json_object *obj, const struct generation *g)
 	return json_add(obj, "addresses", list);
 }
 
+/* What the server said last; nothing where it was not asked since the boot. */
+static int add_credential(struct json_object *obj, const struct generation *g)
+{
+	_cleanup_record_ struct login_record r = { 0 };
+	const char *warning;
+	int err;
+
+	if (g->provider != KMS_VAULT)
+		return 0;
+	err = json_add_string(obj, "login", config_login_name(g->login));
+	if (!err && *g->proxy)
+		err = json_add_string(obj, "proxy", g->proxy);
+	if (err || login_state_peek(g->id, &r))
+		return err;
+	warning = login_warning(&r, g->login != LOGIN_TOKEN);
+	if (r.ttl_s)
+		err = json_add_u64(obj, "credential_seconds",
+				   (uint64_t)login_left_s(&r));
+	return err ? err : json_add_string(obj, "warning", warning);
+}
+
+static void warn_credential(struct cli *cli, const char *name,
+			    const struct generation *g)
+{
+	_cleanup_record_ struct login_record r = { 0 };
+	const char *warning;
+
+	if (g->provider != KMS_VAULT || login_state_peek(g->id, &r))
+		return;
+	warning = login_warning(&r, g->login != LOGIN_TOKEN);
+	if (warning)
+		output_warning(cli, "entry '%s': %s", name, warning);
+}
+
 static struct json_object *generation_json(const struct generation *g,
 					   const struct scan *s)
 {
@@ -54,6 +89,7 @@ static struct json_object *generation_json(const struct generation *g,
 	    !json_add_string(obj, "key_id", g->key_id) &&
 	    !json_add_string(obj, "mount", g->mount) &&
 	    !json_add_string(obj, "namespace", g->ns) &&
+	    !add_credential(obj, g) &&
 	    !json_add_u64(obj, "created", g->created) &&
 	    !json_add_u64(obj, "volumes", dependents(s, g->id)))
 		return obj;
@@ -111,6 +147,8 @@ static int show_one(struct cli *cli, const char *name, const struct scan *s,
 
 	if (r)
 		return r;
+	for (size_t i = 0; i < e.ngenerations; i++)
+		warn_credential(cli, name, &e.generations[i]);
 	if (cli->json)
 		return add_entry_json(list, &e, s);
 	print_entry(&e, s);
