@@ -7,6 +7,8 @@
  */
 #include "cipher.h"
 
+#include <asm/simd.h>
+#include <crypto/internal/simd.h>
 #include <crypto/skcipher.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -19,24 +21,31 @@
 /**
  * struct iv_mode - how the sector number becomes an IV
  * @name:	in the cipher spec
- * @generate:	fill @size bytes of @iv
+ * @generate:	fill all of @iv, whatever the cipher uses of it
  */
 struct iv_mode {
 	const char *name;
-	void (*generate)(u8 *iv, unsigned int size, u64 number);
+	void (*generate)(u8 iv[KMSC_IV_MAX], u64 number);
 };
 
+/**
+ * struct kmsc_cipher - a keyed cipher
+ * @tfm:	what the kernel recommends; may be asynchronous
+ * @now:	the same cipher, synchronous, with a request that fits in
+ *		KMSC_NOW_BYTES; it may be @tfm, and it may be missing
+ * @iv:		how to make an IV
+ */
 struct kmsc_cipher {
 	struct crypto_skcipher *tfm;
+	struct crypto_skcipher *now;
 	const struct iv_mode *iv;
-	unsigned int iv_size;
 };
 
-static void iv_plain64(u8 *iv, unsigned int size, u64 number)
+static void iv_plain64(u8 iv[KMSC_IV_MAX], u64 number)
 {
 	__le64 le = cpu_to_le64(number);
 
-	memset(iv, 0, size);
+	memset(iv, 0, KMSC_IV_MAX);
 	memcpy(iv, &le, sizeof(le));
 }
 
@@ -95,10 +104,48 @@ static const struct iv_mode *iv_find(const char *name)
 	return NULL;
 }
 
+static bool fits_now(struct crypto_skcipher *tfm)
+{
+	return sizeof(struct skcipher_request) + crypto_skcipher_reqsize(tfm) <=
+	       KMSC_NOW_BYTES;
+}
+
+/*
+ * Ciphers in vector registers come, on older kernels, as an asynchronous
+ * wrapper, for those who cannot know whether the registers are theirs to use,
+ * around a synchronous cipher of the same driver name with two underscores.
+ * To ask for any synchronous one would give a much slower one.
+ */
+static void now_alloc(struct kmsc_cipher *cipher)
+{
+	struct crypto_tfm *base = crypto_skcipher_tfm(cipher->tfm);
+	char name[CRYPTO_MAX_ALG_NAME];
+	struct crypto_skcipher *now;
+
+	if (!(base->__crt_alg->cra_flags & CRYPTO_ALG_ASYNC)) {
+		if (fits_now(cipher->tfm))
+			cipher->now = cipher->tfm;
+		return;
+	}
+	if (snprintf(name, sizeof(name), "__%s",
+		     crypto_tfm_alg_driver_name(base)) >= (int)sizeof(name))
+		return;
+	now = crypto_alloc_skcipher(name, CRYPTO_ALG_INTERNAL,
+				    CRYPTO_ALG_INTERNAL | CRYPTO_ALG_ASYNC);
+	if (IS_ERR(now))
+		return;
+	if (fits_now(now) &&
+	    crypto_skcipher_ivsize(now) == crypto_skcipher_ivsize(cipher->tfm))
+		cipher->now = now;
+	else
+		crypto_free_skcipher(now);
+}
+
 static int tfm_alloc(struct kmsc_cipher *cipher, const struct spec *spec,
 		     char **ret_error)
 {
 	char alg[CRYPTO_MAX_ALG_NAME];
+	unsigned int iv_size;
 	int r;
 
 	snprintf(alg, sizeof(alg), "%s(%s)", spec->mode, spec->cipher);
@@ -109,11 +156,22 @@ static int tfm_alloc(struct kmsc_cipher *cipher, const struct spec *spec,
 		*ret_error = "Cipher is not available in this kernel";
 		return r;
 	}
-	cipher->iv_size = crypto_skcipher_ivsize(cipher->tfm);
-	if (cipher->iv_size < sizeof(u64) || cipher->iv_size > KMSC_IV_MAX ||
+	iv_size = crypto_skcipher_ivsize(cipher->tfm);
+	if (iv_size < sizeof(u64) || iv_size > KMSC_IV_MAX ||
 	    crypto_skcipher_alignmask(cipher->tfm) >= KMSC_IV_ALIGN)
 		return fail(ret_error, "Cipher cannot be set up");
+	now_alloc(cipher);
 	return 0;
+}
+
+static int set_key(struct kmsc_cipher *cipher, const u8 *key,
+		   unsigned int key_bytes)
+{
+	int r = crypto_skcipher_setkey(cipher->tfm, key, key_bytes);
+
+	if (!r && cipher->now && cipher->now != cipher->tfm)
+		r = crypto_skcipher_setkey(cipher->now, key, key_bytes);
+	return r;
 }
 
 /**
@@ -146,7 +204,7 @@ struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
 	r = tfm_alloc(cipher, &parts, ret_error);
 	if (r)
 		goto err_free;
-	r = crypto_skcipher_setkey(cipher->tfm, key, key_bytes);
+	r = set_key(cipher, key, key_bytes);
 	if (r) {
 		*ret_error = "Key length does not fit the cipher";
 		goto err_free;
@@ -163,6 +221,8 @@ void kmsc_cipher_free(struct kmsc_cipher *cipher)
 {
 	if (!cipher)
 		return;
+	if (cipher->now != cipher->tfm)
+		crypto_free_skcipher(cipher->now);
 	if (cipher->tfm)
 		crypto_free_skcipher(cipher->tfm);
 	kfree(cipher);
@@ -188,43 +248,65 @@ int kmsc_cipher_check(const char *spec, unsigned int key_bytes,
 	return 0;
 }
 
-/* Room that a request for this cipher needs */
+/* Room that a request for kmsc_cipher_setup() needs */
 unsigned int kmsc_cipher_reqsize(const struct kmsc_cipher *cipher)
 {
 	return sizeof(struct skcipher_request) +
 	       crypto_skcipher_reqsize(cipher->tfm);
 }
 
-/* kmsc_cipher_setup - make @req ready for any number of sectors */
+/*
+ * kmsc_cipher_setup - make @req ready for any number of sectors
+ *
+ * Process context; @wait is what to wait with if a sector takes its time.
+ */
 void kmsc_cipher_setup(const struct kmsc_cipher *cipher,
-		       struct skcipher_request *req, u32 flags,
-		       crypto_completion_t done, void *data)
+		       struct skcipher_request *req, struct crypto_wait *wait)
 {
+	/*
+	 * No CRYPTO_TFM_REQ_MAY_SLEEP: with it, the crypto API would allocate
+	 * with GFP_KERNEL, and reclaim could come back to us.
+	 */
 	skcipher_request_set_tfm(req, cipher->tfm);
-	skcipher_request_set_callback(req, flags, done, data);
+	skcipher_request_set_callback(req, CRYPTO_TFM_REQ_MAY_BACKLOG,
+				      crypto_req_done, wait);
+}
+
+/*
+ * kmsc_cipher_can_now - may kmsc_cipher_setup_now() be used here?
+ *
+ * Not in a hard interrupt. Holds for as long as the context is the same: one
+ * that comes in between gives the vector registers back as they were.
+ */
+bool kmsc_cipher_can_now(const struct kmsc_cipher *cipher)
+{
+	return cipher->now && crypto_simd_usable();
+}
+
+/* Like kmsc_cipher_setup(), but no sector of it will be asynchronous. */
+void kmsc_cipher_setup_now(const struct kmsc_cipher *cipher,
+			   struct skcipher_request *req)
+{
+	skcipher_request_set_tfm(req, cipher->now);
+	skcipher_request_set_callback(req, 0, NULL, NULL);
 }
 
 /**
  * kmsc_cipher_sector - encrypt or decrypt one sector
  * @cipher:	the cipher
- * @req:	made ready with it
- * @dst:	where to, may be @src
- * @src:	where from
- * @len:	bytes of a sector
- * @iv:		KMSC_IV_MAX bytes that live as long as the operation
+ * @req:	made ready with it, and skcipher_request_set_crypt() says the rest;
+ *		the crypto API leaves all that as it is, so it need not be said
+ *		again for the next sector
  * @number:	of the sector, as the IV counts them
  * @encrypt:	or decrypt
  *
- * Return: as crypto_skcipher_encrypt(): -EINPROGRESS or -EBUSY if the
- * callback of @req tells when it is done.
+ * Return: as crypto_skcipher_encrypt(), for crypto_wait_req() if @req is one of
+ * kmsc_cipher_setup().
  */
 int kmsc_cipher_sector(const struct kmsc_cipher *cipher,
-		       struct skcipher_request *req, struct scatterlist *dst,
-		       struct scatterlist *src, unsigned int len, u8 *iv,
-		       u64 number, bool encrypt)
+		       struct skcipher_request *req, u64 number, bool encrypt)
 {
-	cipher->iv->generate(iv, cipher->iv_size, number);
-	skcipher_request_set_crypt(req, src, dst, len, iv);
+	cipher->iv->generate(req->iv, number);
 	return encrypt ? crypto_skcipher_encrypt(req) :
 			 crypto_skcipher_decrypt(req);
 }

@@ -15,16 +15,17 @@
 #ifndef _KMSC_CIPHER_H
 #define _KMSC_CIPHER_H
 
-#include <linux/crypto.h>
+#include <crypto/skcipher.h>
 #include <linux/types.h>
 
+struct crypto_wait;
 struct kmsc_cipher;
 struct kmsc_params;
-struct scatterlist;
-struct skcipher_request;
 
 #define KMSC_IV_MAX 32 /* bytes of IV, any supported cipher */
 #define KMSC_IV_ALIGN 64 /* what a cipher may want the IV aligned to */
+/* A request for kmsc_cipher_setup_now(), what the cipher needs included */
+#define KMSC_NOW_BYTES (sizeof(struct skcipher_request) + 384)
 
 struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
 				      unsigned int key_bytes, char **ret_error);
@@ -34,11 +35,11 @@ int kmsc_cipher_check(const char *spec, unsigned int key_bytes,
 
 unsigned int kmsc_cipher_reqsize(const struct kmsc_cipher *cipher);
 void kmsc_cipher_setup(const struct kmsc_cipher *cipher,
-		       struct skcipher_request *req, u32 flags,
-		       crypto_completion_t done, void *data);
+		       struct skcipher_request *req, struct crypto_wait *wait);
+bool kmsc_cipher_can_now(const struct kmsc_cipher *cipher);
+void kmsc_cipher_setup_now(const struct kmsc_cipher *cipher,
+			   struct skcipher_request *req);
 int kmsc_cipher_sector(const struct kmsc_cipher *cipher,
-		       struct skcipher_request *req, struct scatterlist *dst,
-		       struct scatterlist *src, unsigned int len, u8 *iv,
-		       u64 number, bool encrypt);
+		       struct skcipher_request *req, u64 number, bool encrypt);
 
 #endif /* _KMSC_CIPHER_H */

@@ -6,28 +6,11 @@
 #ifndef _KMSC_COMPAT_H
 #define _KMSC_COMPAT_H
 
-#include <linux/crypto.h>
+#include <linux/blk_types.h>
+#include <linux/shrinker.h>
+#include <linux/slab.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
-
-/*
- * KMSC_CRYPTO_CALLBACK(name): define the completion callback @name out of
- * "static void name_done(void *data, int err)".
- * Since 6.3 the crypto API passes the data itself.
- */
-#if KERNEL_VERSION(6, 3, 0) > LINUX_VERSION_CODE
-#define KMSC_CRYPTO_CALLBACK(name)                                   \
-	static void name(struct crypto_async_request *areq, int err) \
-	{                                                            \
-		name##_done(areq->data, err);                        \
-	}
-#else
-#define KMSC_CRYPTO_CALLBACK(name)            \
-	static void name(void *data, int err) \
-	{                                     \
-		name##_done(data, err);       \
-	}
-#endif
 
 /* Since 6.18 a workqueue says that it is bound; before, it is the default. */
 #if KERNEL_VERSION(6, 18, 0) > LINUX_VERSION_CODE
@@ -35,5 +18,51 @@
 #else
 #define KMSC_WQ_PERCPU WQ_PERCPU
 #endif
+
+/* Since 6.7 a shrinker is allocated, and registered when it is filled in. */
+#if KERNEL_VERSION(6, 7, 0) > LINUX_VERSION_CODE
+static inline struct shrinker *kmsc_shrinker_alloc(const char *name)
+{
+	return kzalloc(sizeof(struct shrinker), GFP_KERNEL);
+}
+
+static inline int kmsc_shrinker_register(struct shrinker *shrinker,
+					 const char *name)
+{
+	shrinker->seeks = DEFAULT_SEEKS;
+	return register_shrinker(shrinker, "%s", name);
+}
+
+static inline void kmsc_shrinker_free(struct shrinker *shrinker)
+{
+	unregister_shrinker(shrinker);
+	kfree(shrinker);
+}
+#else
+static inline struct shrinker *kmsc_shrinker_alloc(const char *name)
+{
+	return shrinker_alloc(0, "%s", name);
+}
+
+static inline int kmsc_shrinker_register(struct shrinker *shrinker,
+					 const char *name)
+{
+	shrinker_register(shrinker);
+	return 0;
+}
+
+#define kmsc_shrinker_free shrinker_free
+#endif
+
+/*
+ * Since 6.19 a bio knows where its pieces of memory leave gaps. Ours leave
+ * none: each but the last is a whole page.
+ */
+static inline void kmsc_bio_vecs_changed(struct bio *bio)
+{
+#if KERNEL_VERSION(6, 19, 0) <= LINUX_VERSION_CODE
+	bio->bi_bvec_gap_bit = 0;
+#endif
+}
 
 #endif /* _KMSC_COMPAT_H */

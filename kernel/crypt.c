@@ -2,37 +2,41 @@
 /*
  * The data path: bios to sectors to the cipher
  *
- * A write is encrypted into pages of our own in the submitter's context, then
- * a bio with these pages goes down. A read goes down as a clone of dm's bio
- * and is decrypted in place when it comes back: right there if the context
- * allows, else in a workqueue.
+ * dm's bio itself goes down, and comes back through kmsc_crypt_end_io(). A
+ * read is decrypted in place when it comes back: right there if the context
+ * allows, else in a workqueue. A write is encrypted in the submitter's context
+ * into pages of our own, which take the place of its own in the bio; that is
+ * dm's copy of it, so the submitter's is as it was.
  *
- * Forward progress: what a bio needs is in dm's per-bio data, except for the
- * write's bio and pages. These come from reserves of the table, and block only
- * for writes that have already been sent down.
+ * Forward progress: what a bio needs is in dm's per-bio data, except for a
+ * write's pages and what a cipher needs that may be asynchronous. These come
+ * from reserves of the table; a bio waits for them only while they are with
+ * writes that have been sent down, or with the cipher.
  */
 #include "crypt.h"
 
-#include <asm/simd.h>
 #include <crypto/skcipher.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/scatterlist.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
 #include <linux/workqueue.h>
 
 #include "cipher.h"
 #include "compat.h"
 #include "gate.h"
 #include "params.h"
+#include "pool.h"
 
 /* A sector is made of so many pieces of memory at most. */
 #define PIECES_MAX 4
 /* A write carries at most so much, which is also the reserve of pages. */
 #define WRITE_PAGES BIO_MAX_VECS
-#define WRITE_BIOS 64
 #define WRITE_SECTORS (WRITE_PAGES << PAGE_SECTORS_SHIFT)
+/* So many that wait for the cipher need no memory from the kernel. */
+#define PASSES 16
+/* So many pages of a write need no table of their own. */
+#define FEW_PAGES 2
 /* Reads that complete in a softirq and are longer do not hold it up. */
 #define SOFTIRQ_MAX (128 * 1024)
 
@@ -40,55 +44,68 @@
  * struct kmsc_io - dm's per-bio data: the work that one bio is
  * @crypt:	the table
  * @bio:	dm's bio
- * @src:	what is still to do of @bio
- * @dst:	for a write, where it goes in @bounce
- * @bounce:	for a write, the bio that goes down
+ * @vecs:	the memory that @bio came with
+ * @src:	what is still to do of @vecs
  * @number:	of the next sector, in 512-byte sectors, IV offset included
- * @cipher:	non-NULL while we are inside the gate
- * @error:	of the asynchronous operation that has just ended
- * @wait:	to wait for the cipher
- * @work:	to decrypt in the workqueue
- * @clone:	for a read, the bio that goes down
- * @sg_src:	the sector's pieces
- * @sg_dst:	for a write, where they go
- * @iv:		the IV is in here, at iv()
+ * @cipher:	good while we are inside the gate
+ * @pages:	for a write, the memory that @bio goes down with; else NULL
+ * @pool:	where these came from; NULL: the reserve
+ * @count:	how many
+ * @done:	for a read, it is decrypted or has failed
+ * @work:	for a read, to decrypt in the workqueue
+ * @few:	for a write, @pages, if they are few
  *
- * A cipher request of the size that the cipher needs follows.
+ * The kernel may clear all this for each bio: keep it short.
  */
 struct kmsc_io {
 	struct kmsc_crypt *crypt;
 	struct bio *bio;
+	struct bio_vec *vecs;
 	struct bvec_iter src;
-	struct bvec_iter dst;
-	struct bio *bounce;
 	u64 number;
 	struct kmsc_cipher *cipher;
-	int error;
-	struct crypto_wait wait;
-	struct work_struct work;
-	struct bio clone;
-	struct scatterlist sg_src[PIECES_MAX];
-	struct scatterlist sg_dst[1];
-	u8 iv[KMSC_IV_MAX + KMSC_IV_ALIGN - 1];
+	struct bio_vec *pages;
+	struct kmsc_pool *pool;
+	unsigned short count;
+	bool done;
+	union {
+		struct work_struct work;
+		struct bio_vec few[FEW_PAGES];
+	};
 };
 
-#define IO_SIZE ALIGN(sizeof(struct kmsc_io), CRYPTO_MINALIGN)
+/**
+ * struct pass - the way of a bio's sectors through the cipher
+ * @req:	the request for each of them in turn
+ * @wait:	to wait for the cipher, if @req makes one wait
+ * @may_sleep:	this context may
+ * @dst_iter:	for a write, where in its pages we are
+ * @src:	the sector's pieces
+ * @dst:	for a write, where they go
+ * @iv_room:	the IV is in here, at iv()
+ */
+struct pass {
+	struct skcipher_request *req;
+	struct crypto_wait wait;
+	bool may_sleep;
+	struct bvec_iter dst_iter;
+	struct scatterlist src[PIECES_MAX];
+	struct scatterlist dst[1];
+	u8 iv_room[KMSC_IV_MAX + KMSC_IV_ALIGN - 1];
+};
+
+#define PASS_BYTES ALIGN(sizeof(struct pass), CRYPTO_MINALIGN)
 
 static struct workqueue_struct *decrypt_queue;
 
-static struct skcipher_request *request(struct kmsc_io *io)
+static u8 *iv(struct pass *pass)
 {
-	return (void *)io + IO_SIZE;
-}
-
-static u8 *iv(struct kmsc_io *io)
-{
-	return PTR_ALIGN(&io->iv[0], KMSC_IV_ALIGN);
+	return PTR_ALIGN(&pass->iv_room[0], KMSC_IV_ALIGN);
 }
 
 static bool is_write(const struct kmsc_io *io)
 {
-	return io->bounce;
+	return io->pages;
 }
 
 static void io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
@@ -96,49 +113,48 @@ static void io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
 {
 	io->crypt = crypt;
 	io->bio = bio;
+	io->vecs = bio->bi_io_vec;
 	io->src = bio->bi_iter;
-	io->bounce = NULL;
 	io->number = crypt->iv_offset +
 		     dm_target_offset(crypt->ti, bio->bi_iter.bi_sector);
-	io->cipher = NULL;
-	io->error = 0;
-	sg_init_table(io->sg_src, PIECES_MAX);
-	sg_init_table(io->sg_dst, 1);
+	io->pages = NULL;
+	io->done = false;
 }
 
-static sector_t lower_sector(const struct kmsc_crypt *crypt, sector_t sector)
+static void remap(struct kmsc_crypt *crypt, struct bio *bio)
 {
-	return crypt->start + dm_target_offset(crypt->ti, sector);
+	bio_set_dev(bio, crypt->dev->bdev);
+	bio->bi_iter.bi_sector =
+		crypt->start +
+		dm_target_offset(crypt->ti, bio->bi_iter.bi_sector);
 }
 
 static bool io_enter(struct kmsc_io *io)
 {
-	if (!io->cipher)
-		io->cipher = kmsc_gate_enter(io->crypt->gate);
+	io->cipher = kmsc_gate_enter(io->crypt->gate);
 	return io->cipher;
 }
 
 static void io_leave(struct kmsc_io *io)
 {
-	io->cipher = NULL;
 	kmsc_gate_leave(io->crypt->gate);
-}
-
-/* Gives the bio back, and with it the memory that @io is in. */
-static void io_end(struct kmsc_io *io, blk_status_t status)
-{
-	struct bio *bio = io->bio;
-
-	bio->bi_status = status;
-	bio_endio(bio);
 }
 
 /* --- sectors ------------------------------------------------------------ */
 
-/* The pieces of a sector that is not in one piece. */
-static int gather(struct scatterlist *sg, struct bio *bio,
-		  struct bvec_iter iter, unsigned int len)
+/* Sets all that sg_init_table() does, at a fraction of its cost. */
+static void set_piece(struct scatterlist *sg, const struct bio_vec *bv,
+		      unsigned int len)
 {
+	sg->page_link = 0;
+	sg_set_page(sg, bv->bv_page, len, bv->bv_offset);
+	sg_mark_end(sg);
+}
+
+/* The pieces of a sector that is not in one piece. */
+static int gather(struct kmsc_io *io, struct scatterlist *sg, unsigned int len)
+{
+	struct bvec_iter iter = io->src;
 	unsigned int n = 0;
 	struct bio_vec bv;
 
@@ -146,287 +162,313 @@ static int gather(struct scatterlist *sg, struct bio *bio,
 	while (len) {
 		if (n == PIECES_MAX)
 			return -EIO;
-		bv = bio_iter_iovec(bio, iter);
+		bv = bvec_iter_bvec(io->vecs, iter);
 		bv.bv_len = min(bv.bv_len, len);
 		sg_set_page(&sg[n++], bv.bv_page, bv.bv_len, bv.bv_offset);
-		bio_advance_iter(bio, &iter, bv.bv_len);
+		bvec_iter_advance(io->vecs, &iter, bv.bv_len);
 		len -= bv.bv_len;
 	}
 	sg_mark_end(&sg[n - 1]);
 	return 0;
 }
 
-static int next_piece(struct scatterlist *sg, struct bio *bio,
-		      struct bvec_iter iter, unsigned int len)
+/*
+ * Point @pass at the next sector.
+ *
+ * Return: the bytes, in whole sectors, that lie in one piece of memory from
+ * there, or -errno.
+ */
+static int aim(struct kmsc_io *io, struct pass *pass)
 {
-	struct bio_vec bv = bio_iter_iovec(bio, iter);
+	unsigned int sector = io->crypt->sector_size;
+	struct bio_vec bv = bvec_iter_bvec(io->vecs, io->src);
+	unsigned int len = bv.bv_len;
+	int r;
 
-	if (unlikely(bv.bv_len < len))
-		return gather(sg, bio, iter, len);
-	sg_set_page(sg, bv.bv_page, len, bv.bv_offset);
-	sg_mark_end(sg);
+	if (likely(len >= sector)) {
+		set_piece(pass->src, &bv, sector);
+	} else {
+		r = gather(io, pass->src, sector);
+		if (r)
+			return r;
+		len = sector;
+	}
+	if (is_write(io)) {
+		/* Our pages hold whole sectors: there is but one piece. */
+		BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
+		bv = bvec_iter_bvec(io->pages, pass->dst_iter);
+		set_piece(pass->dst, &bv, sector);
+		len = min(len, bv.bv_len);
+	}
+	return round_down(len, sector);
+}
+
+/* As many sectors as lie in one piece: only offset and number change. */
+static int convert_piece(struct kmsc_io *io, struct pass *pass)
+{
+	unsigned int sector = io->crypt->sector_size;
+	u64 number = io->number >> io->crypt->iv_shift;
+	u64 step = sector >> SECTOR_SHIFT >> io->crypt->iv_shift;
+	bool write = is_write(io);
+	int done, len, r = 0;
+
+	len = aim(io, pass);
+	if (unlikely(len < 0))
+		return len;
+	for (done = 0; done < len; done += sector, number += step) {
+		r = kmsc_cipher_sector(io->cipher, pass->req, number, write);
+		if (unlikely(r && pass->may_sleep))
+			r = crypto_wait_req(r, &pass->wait);
+		if (unlikely(r))
+			break;
+		pass->src->offset += sector;
+		pass->dst->offset += sector;
+	}
+	io->number += done >> SECTOR_SHIFT;
+	bvec_iter_advance(io->vecs, &io->src, done);
+	if (write)
+		bvec_iter_advance(io->pages, &pass->dst_iter, done);
+	return r;
+}
+
+static int convert(struct kmsc_io *io, struct pass *pass)
+{
+	int r;
+
+	while (io->src.bi_size) {
+		r = convert_piece(io, pass);
+		if (unlikely(r))
+			return r;
+		if (io->src.bi_size && pass->may_sleep)
+			cond_resched();
+	}
 	return 0;
 }
 
-/* Pages of our own hold whole sectors, so there is but one piece. */
-static void next_bounce(struct kmsc_io *io, unsigned int len)
+/* @req is ready but for what is said here. */
+static void pass_init(struct pass *pass, struct kmsc_io *io,
+		      struct skcipher_request *req, bool may_sleep)
 {
-	struct bio_vec bv = bio_iter_iovec(io->bounce, io->dst);
+	struct scatterlist *dst = pass->src;
 
-	BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
-	sg_set_page(io->sg_dst, bv.bv_page, len, bv.bv_offset);
-}
-
-static int sector_start(struct kmsc_io *io)
-{
-	unsigned int len = io->crypt->sector_size;
-	u64 number = io->number >> io->crypt->iv_shift;
-	struct scatterlist *dst = io->sg_src;
-	int r;
-
-	r = next_piece(io->sg_src, io->bio, io->src, len);
-	if (unlikely(r))
-		return r;
+	pass->req = req;
+	pass->may_sleep = may_sleep;
+	pass->dst->offset = 0;
 	if (is_write(io)) {
-		dst = io->sg_dst;
-		next_bounce(io, len);
+		pass->dst_iter =
+			(struct bvec_iter){ .bi_size = io->src.bi_size };
+		dst = pass->dst;
 	}
-	return kmsc_cipher_sector(io->cipher, request(io), dst, io->sg_src, len,
-				  iv(io), number, is_write(io));
+	skcipher_request_set_crypt(req, pass->src, dst, io->crypt->sector_size,
+				   iv(pass));
 }
 
-static void sector_done(struct kmsc_io *io)
+/*
+ * Does all that is left, or up to an error. Inside the gate, where the cipher
+ * can do it now. Nothing outlives the call, so request and pieces are on the
+ * stack; what clears the stack would clear half a kilobyte of it in vain.
+ */
+static int convert_now(struct kmsc_io *io, bool may_sleep)
 {
-	unsigned int len = io->crypt->sector_size;
+	u8 mem[KMSC_NOW_BYTES] __aligned(CRYPTO_MINALIGN) __uninitialized;
+	struct pass pass __uninitialized;
 
-	bio_advance_iter(io->bio, &io->src, len);
-	if (is_write(io))
-		bio_advance_iter(io->bounce, &io->dst, len);
-	io->number += len >> SECTOR_SHIFT;
+	pass_init(&pass, io, (void *)mem, may_sleep);
+	kmsc_cipher_setup_now(io->cipher, pass.req);
+	return convert(io, &pass);
 }
 
 /* Does all that is left. Process context, inside the gate. */
 static int convert_wait(struct kmsc_io *io)
 {
+	struct pass *pass;
 	int r;
 
-	crypto_init_wait(&io->wait);
-	/*
-	 * No CRYPTO_TFM_REQ_MAY_SLEEP: with it, the crypto API would allocate
-	 * with GFP_KERNEL, and reclaim could come back to us.
-	 */
-	kmsc_cipher_setup(io->cipher, request(io), CRYPTO_TFM_REQ_MAY_BACKLOG,
-			  crypto_req_done, &io->wait);
-	while (io->src.bi_size) {
-		r = crypto_wait_req(sector_start(io), &io->wait);
-		if (r)
-			return r;
-		sector_done(io);
-		cond_resched();
-	}
-	return 0;
-}
-
-/* A sector that convert_nowait() has left to the cipher is done. */
-static void convert_async_done(struct kmsc_io *io, int err)
-{
-	io->error = err;
-	if (!err)
-		sector_done(io);
-	queue_work(decrypt_queue, &io->work);
-}
-
-KMSC_CRYPTO_CALLBACK(convert_async)
-
-/*
- * Does what is left as long as the cipher does not want to wait. Inside the
- * gate, in any context that can use the cipher.
- *
- * Return: -EINPROGRESS if @io, and our place inside the gate, now belong to
- * convert_async().
- */
-static int convert_nowait(struct kmsc_io *io)
-{
-	int r;
-
-	kmsc_cipher_setup(io->cipher, request(io), 0, convert_async, io);
-	while (io->src.bi_size) {
-		r = sector_start(io);
-		if (r)
-			return r;
-		sector_done(io);
-	}
-	return 0;
+	if (likely(kmsc_cipher_can_now(io->cipher)))
+		return convert_now(io, true);
+	/* May wait for others who are here, and who wait for the cipher only. */
+	pass = mempool_alloc(&io->crypt->passes, GFP_NOIO);
+	pass_init(pass, io, (void *)pass + PASS_BYTES, true);
+	crypto_init_wait(&pass->wait);
+	kmsc_cipher_setup(io->cipher, pass->req, &pass->wait);
+	r = convert(io, pass);
+	mempool_free(pass, &io->crypt->passes);
+	return r;
 }
 
 /* --- reads -------------------------------------------------------------- */
 
-/* In the workqueue: from the start, or where convert_nowait() has stopped. */
+/* In the workqueue: from the start, or where read_end() has stopped. */
 static void read_work(struct work_struct *work)
 {
 	struct kmsc_io *io = container_of(work, struct kmsc_io, work);
-	int r = io->error;
-
-	if (!io_enter(io)) {
-		io_end(io, BLK_STS_IOERR);
-		return;
-	}
-	if (!r)
-		r = convert_wait(io);
-	io_leave(io);
-	io_end(io, errno_to_blk_status(r));
-}
-
-/*
- * May this context decrypt? The crypto API's walk refuses hard interrupts, an
- * idle task may complete I/O with interrupts off, and without the vector
- * registers it would be slow, or be handed on to a queue anyway.
- */
-static bool read_inline(const struct kmsc_io *io)
-{
-	if (in_hardirq() || irqs_disabled() || !may_use_simd())
-		return false;
-	return in_task() || io->src.bi_size <= SOFTIRQ_MAX;
-}
-
-static void read_done(struct kmsc_io *io)
-{
-	int r;
-
-	if (!read_inline(io))
-		goto queue;
-	if (!io_enter(io)) {
-		io_end(io, BLK_STS_IOERR);
-		return;
-	}
-	r = convert_nowait(io);
-	if (r == -EINPROGRESS)
-		return;
-	io_leave(io);
-	/* Short of memory or of room in a queue: where one can wait, it works. */
-	if (r == -ENOMEM || r == -ENOSPC)
-		goto queue;
-	io_end(io, errno_to_blk_status(r));
-	return;
-queue:
-	queue_work(decrypt_queue, &io->work);
-}
-
-static void read_endio(struct bio *clone)
-{
-	struct kmsc_io *io = clone->bi_private;
-
-	if (unlikely(clone->bi_status))
-		io_end(io, clone->bi_status);
-	else
-		read_done(io);
-}
-
-static void read_start(struct kmsc_io *io)
-{
-	struct bio *bio = io->bio, *clone = &io->clone;
-	int r;
-
-	INIT_WORK(&io->work, read_work);
-	r = bio_init_clone(io->crypt->dev->bdev, clone, bio, GFP_NOIO);
-	if (unlikely(r)) {
-		bio_uninit(clone);
-		io_end(io, errno_to_blk_status(r));
-		return;
-	}
-	/* A poller looks at dm's bio, which knows nothing of this one. */
-	clone->bi_opf &= ~REQ_POLLED;
-	clone->bi_iter.bi_sector =
-		lower_sector(io->crypt, bio->bi_iter.bi_sector);
-	clone->bi_private = io;
-	clone->bi_end_io = read_endio;
-	dm_submit_bio_remap(bio, clone);
-}
-
-/* --- writes ------------------------------------------------------------- */
-
-static void bounce_free_pages(struct kmsc_crypt *crypt, struct bio *bounce)
-{
-	struct bvec_iter_all iter;
-	struct bio_vec *bv;
-
-	bio_for_each_segment_all(bv, bounce, iter)
-		mempool_free(bv->bv_page, &crypt->pages);
-}
-
-static bool bounce_add_pages(struct kmsc_crypt *crypt, struct bio *bounce,
-			     unsigned int size, gfp_t gfp)
-{
-	struct page *page;
-	unsigned int len;
-
-	for (; size; size -= len) {
-		page = mempool_alloc(&crypt->pages, gfp);
-		if (!page)
-			return false;
-		len = min_t(unsigned int, size, PAGE_SIZE);
-		__bio_add_page(bounce, page, len, 0);
-	}
-	return true;
-}
-
-static struct bio *bounce_alloc(struct kmsc_crypt *crypt, struct bio *bio)
-{
-	unsigned int size = bio->bi_iter.bi_size;
-	unsigned int count = DIV_ROUND_UP(size, PAGE_SIZE);
-	blk_opf_t opf = bio->bi_opf & ~REQ_POLLED;
-	struct bio *bounce;
-
-	bounce = bio_alloc_bioset(crypt->dev->bdev, count, opf, GFP_NOIO,
-				  &crypt->bios);
-	if (!bounce_add_pages(crypt, bounce, size,
-			      GFP_NOWAIT | __GFP_NOWARN | __GFP_HIGHMEM)) {
-		/*
-		 * Only one may wait with a part of the reserve in its hands,
-		 * and the reserve is as large as a write can be: the rest of
-		 * it comes back from writes that are already below.
-		 */
-		bounce_free_pages(crypt, bounce);
-		bio_reset(bounce, crypt->dev->bdev, opf);
-		mutex_lock(&crypt->reserve);
-		bounce_add_pages(crypt, bounce, size, GFP_NOIO | __GFP_HIGHMEM);
-		mutex_unlock(&crypt->reserve);
-	}
-	bio_clone_blkg_association(bounce, bio);
-	bounce->bi_ioprio = bio->bi_ioprio;
-	bounce->bi_iter.bi_sector = lower_sector(crypt, bio->bi_iter.bi_sector);
-	return bounce;
-}
-
-static void write_endio(struct bio *bounce)
-{
-	struct kmsc_io *io = bounce->bi_private;
-	blk_status_t status = bounce->bi_status;
-
-	bounce_free_pages(io->crypt, bounce);
-	bio_put(bounce);
-	io_end(io, status);
-}
-
-static void write_start(struct kmsc_io *io)
-{
-	struct bio *bounce = bounce_alloc(io->crypt, io->bio);
 	int r = -EIO;
 
-	io->bounce = bounce;
-	io->dst = bounce->bi_iter;
 	if (io_enter(io)) {
 		r = convert_wait(io);
 		io_leave(io);
 	}
-	bounce->bi_private = io;
-	bounce->bi_end_io = write_endio;
-	if (unlikely(r)) {
-		bounce->bi_status = errno_to_blk_status(r);
-		write_endio(bounce);
-		return;
+	io->done = true;
+	io->bio->bi_status = errno_to_blk_status(r);
+	/* Back to kmsc_crypt_end_io() */
+	bio_endio(io->bio);
+}
+
+/*
+ * May this context decrypt? The crypto API's walk refuses hard interrupts, and
+ * an idle task may complete I/O with interrupts off.
+ */
+static bool read_inline(const struct kmsc_io *io)
+{
+	if (in_hardirq() || irqs_disabled())
+		return false;
+	return in_task() || io->src.bi_size <= SOFTIRQ_MAX;
+}
+
+static int read_end(struct kmsc_io *io, blk_status_t *status)
+{
+	int r = -EAGAIN;
+
+	if (io->done || unlikely(*status))
+		return DM_ENDIO_DONE;
+	if (read_inline(io)) {
+		if (unlikely(!io_enter(io))) {
+			*status = BLK_STS_IOERR;
+			return DM_ENDIO_DONE;
+		}
+		if (likely(kmsc_cipher_can_now(io->cipher)))
+			r = convert_now(io, false);
+		io_leave(io);
 	}
-	dm_submit_bio_remap(io->bio, bounce);
+	/* Not here, or short of memory: where one can wait, it works. */
+	if (r == -EAGAIN || r == -ENOMEM) {
+		INIT_WORK(&io->work, read_work);
+		queue_work(decrypt_queue, &io->work);
+		return DM_ENDIO_INCOMPLETE;
+	}
+	*status = errno_to_blk_status(r);
+	return DM_ENDIO_DONE;
+}
+
+/* --- writes ------------------------------------------------------------- */
+
+/* If the pages are many, one page more has the table of them. */
+static bool has_table(const struct kmsc_io *io)
+{
+	return io->count > FEW_PAGES;
+}
+
+/* Pages that are used again and again, or else new ones */
+static bool pool_get(struct kmsc_io *io)
+{
+	struct bio_vec table;
+
+	if (has_table(io)) {
+		io->pool = kmsc_pool_get(&table, 1);
+		if (!io->pool)
+			return false;
+		io->pages = page_address(table.bv_page);
+	}
+	io->pool = kmsc_pool_get(io->pages, io->count);
+	if (!io->pool && has_table(io))
+		__free_page(table.bv_page);
+	return io->pool;
+}
+
+static void pool_put(struct kmsc_io *io)
+{
+	struct bio_vec table;
+
+	kmsc_pool_put(io->pool, io->pages, io->count);
+	if (has_table(io)) {
+		table.bv_page = virt_to_page(io->pages);
+		kmsc_pool_put(io->pool, &table, 1);
+	}
+}
+
+static void reserve_get(struct kmsc_io *io)
+{
+	mempool_t *reserve = &io->crypt->pages;
+	unsigned int i;
+
+	/*
+	 * Only one may wait with a part of the reserve in its hands, and the
+	 * reserve is as large as a write can be: the rest of it comes back
+	 * from writes that are already below.
+	 */
+	mutex_lock(&io->crypt->reserve);
+	if (has_table(io))
+		io->pages = page_address(mempool_alloc(reserve, GFP_NOIO));
+	for (i = 0; i < io->count; i++)
+		io->pages[i].bv_page = mempool_alloc(reserve, GFP_NOIO);
+	mutex_unlock(&io->crypt->reserve);
+}
+
+static void reserve_put(struct kmsc_io *io)
+{
+	mempool_t *reserve = &io->crypt->pages;
+	unsigned int i;
+
+	for (i = 0; i < io->count; i++)
+		mempool_free(io->pages[i].bv_page, reserve);
+	if (has_table(io))
+		mempool_free(virt_to_page(io->pages), reserve);
+}
+
+static void pages_get(struct kmsc_io *io)
+{
+	unsigned int size = io->src.bi_size;
+	unsigned int i;
+
+	BUILD_BUG_ON(WRITE_PAGES * sizeof(struct bio_vec) > PAGE_SIZE);
+	io->count = DIV_ROUND_UP(size, PAGE_SIZE);
+	io->pages = io->few;
+	if (unlikely(!pool_get(io)))
+		reserve_get(io);
+	for (i = 0; i < io->count; i++) {
+		io->pages[i].bv_len = min_t(unsigned int, size, PAGE_SIZE);
+		io->pages[i].bv_offset = 0;
+		size -= io->pages[i].bv_len;
+	}
+}
+
+static void pages_put(struct kmsc_io *io)
+{
+	if (likely(io->pool))
+		pool_put(io);
+	else
+		reserve_put(io);
+	io->pages = NULL;
+}
+
+static int map_write(struct kmsc_io *io)
+{
+	struct bio *bio = io->bio;
+	int r = -EIO;
+
+	pages_get(io);
+	if (io_enter(io)) {
+		r = convert_wait(io);
+		io_leave(io);
+	}
+	if (unlikely(r)) {
+		/* To kmsc_crypt_end_io(), which puts the pages */
+		bio->bi_status = errno_to_blk_status(r);
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	bio->bi_io_vec = io->pages;
+	bio->bi_iter.bi_idx = 0;
+	bio->bi_iter.bi_bvec_done = 0;
+	kmsc_bio_vecs_changed(bio);
+	remap(io->crypt, bio);
+	return DM_MAPIO_REMAPPED;
+}
+
+static void write_end(struct kmsc_io *io)
+{
+	io->bio->bi_io_vec = io->vecs;
+	pages_put(io);
 }
 
 /* --- what dm calls ------------------------------------------------------ */
@@ -436,10 +478,10 @@ static int map_bare(struct kmsc_crypt *crypt, struct bio *bio)
 {
 	if (!kmsc_gate_is_open(crypt->gate))
 		return DM_MAPIO_KILL;
-	bio_set_dev(bio, crypt->dev->bdev);
 	if (bio_sectors(bio))
-		bio->bi_iter.bi_sector =
-			lower_sector(crypt, bio->bi_iter.bi_sector);
+		remap(crypt, bio);
+	else
+		bio_set_dev(bio, crypt->dev->bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -451,6 +493,11 @@ static bool aligned(const struct kmsc_crypt *crypt, struct bio *bio)
 	       !(bio->bi_iter.bi_size & mask);
 }
 
+static struct kmsc_io *bio_io(struct kmsc_crypt *crypt, struct bio *bio)
+{
+	return dm_per_bio_data(bio, crypt->ti->per_io_data_size);
+}
+
 /*
  * kmsc_crypt_map - take a bio from dm
  *
@@ -460,24 +507,38 @@ static bool aligned(const struct kmsc_crypt *crypt, struct bio *bio)
 int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 {
 	bool write = bio_op(bio) == REQ_OP_WRITE;
-	struct kmsc_io *io;
+	struct kmsc_io *io = bio_io(crypt, bio);
 
+	if (write && unlikely(bio_sectors(bio) > WRITE_SECTORS))
+		dm_accept_partial_bio(bio, WRITE_SECTORS);
+	io_init(io, crypt, bio);
 	if (bio_op(bio) == REQ_OP_DISCARD || (write && !bio_sectors(bio)))
 		return map_bare(crypt, bio);
 	if (!write && bio_op(bio) != REQ_OP_READ)
 		return DM_MAPIO_KILL;
 	if (unlikely(!aligned(crypt, bio)))
 		return DM_MAPIO_KILL;
-	if (write && unlikely(bio_sectors(bio) > WRITE_SECTORS))
-		dm_accept_partial_bio(bio, WRITE_SECTORS);
-
-	io = dm_per_bio_data(bio, crypt->ti->per_io_data_size);
-	io_init(io, crypt, bio);
 	if (write)
-		write_start(io);
-	else
-		read_start(io);
-	return DM_MAPIO_SUBMITTED;
+		return map_write(io);
+	remap(crypt, bio);
+	return DM_MAPIO_REMAPPED;
+}
+
+/*
+ * kmsc_crypt_end_io - a bio is back; any context
+ *
+ * A read that cannot be decrypted here comes a second time when it is.
+ */
+int kmsc_crypt_end_io(struct kmsc_crypt *crypt, struct bio *bio,
+		      blk_status_t *status)
+{
+	struct kmsc_io *io = bio_io(crypt, bio);
+
+	if (bio_op(bio) == REQ_OP_READ)
+		return read_end(io, status);
+	if (is_write(io))
+		write_end(io);
+	return DM_ENDIO_DONE;
 }
 
 /**
@@ -505,21 +566,23 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 		crypt->iv_shift = ilog2(params->sector_size) - SECTOR_SHIFT;
 	mutex_init(&crypt->reserve);
 
-	r = bioset_init(&crypt->bios, WRITE_BIOS, 0, BIOSET_NEED_BVECS);
+	r = mempool_init_kmalloc_pool(&crypt->passes, PASSES,
+				      PASS_BYTES + reqsize);
 	if (r)
 		return r;
-	r = mempool_init_page_pool(&crypt->pages, WRITE_PAGES, 0);
+	/* with the table of a large write */
+	r = mempool_init_page_pool(&crypt->pages, WRITE_PAGES + 1, 0);
 	if (r)
 		return r;
-	ti->per_io_data_size = ALIGN(IO_SIZE + reqsize, CRYPTO_MINALIGN);
+	ti->per_io_data_size = sizeof(struct kmsc_io);
 	return 0;
 }
 
-/* Zeroed or half-built ones too: these three take them. */
+/* Zeroed or half-built ones too: these take them. */
 void kmsc_crypt_exit(struct kmsc_crypt *crypt)
 {
 	mempool_exit(&crypt->pages);
-	bioset_exit(&crypt->bios);
+	mempool_exit(&crypt->passes);
 }
 
 int __init kmsc_crypt_setup(void)

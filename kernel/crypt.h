@@ -25,8 +25,8 @@ struct kmsc_params;
  * @iv_offset:	added to a sector's number, in 512-byte sectors
  * @sector_size: bytes of an encryption sector
  * @iv_shift:	from 512-byte sectors to what the IV counts
- * @bios:	bios for writes
- * @pages:	pages for what they carry
+ * @passes:	what it takes to wait for the cipher
+ * @pages:	reserve of pages for what writes carry
  * @reserve:	held while waiting for pages, so that two writers never wait
  *		for each other's part of the reserve
  */
@@ -38,7 +38,7 @@ struct kmsc_crypt {
 	u64 iv_offset;
 	unsigned int sector_size;
 	unsigned int iv_shift;
-	struct bio_set bios;
+	mempool_t passes;
 	mempool_t pages;
 	struct mutex reserve; /* the reserve of pages */
 };
@@ -51,5 +51,7 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 		    const struct kmsc_params *params, unsigned int reqsize);
 void kmsc_crypt_exit(struct kmsc_crypt *crypt);
 int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio);
+int kmsc_crypt_end_io(struct kmsc_crypt *crypt, struct bio *bio,
+		      blk_status_t *status);
 
 #endif /* _KMSC_CRYPT_H */

@@ -9,6 +9,7 @@
 #include "acquire.h"
 #include "crypt.h"
 #include "keytype.h"
+#include "pool.h"
 #include "table.h"
 #include "target.h"
 
@@ -19,9 +20,12 @@ static int __init kmsc_init(void)
 	r = kmsc_table_selftest();
 	if (r)
 		return r;
-	r = kmsc_crypt_setup();
+	r = kmsc_pool_setup();
 	if (r)
 		return r;
+	r = kmsc_crypt_setup();
+	if (r)
+		goto err_pool;
 	r = register_key_type(&kmsc_key_type);
 	if (r)
 		goto err_crypt;
@@ -39,6 +43,8 @@ err_key_type:
 	unregister_key_type(&kmsc_key_type);
 err_crypt:
 	kmsc_crypt_cleanup();
+err_pool:
+	kmsc_pool_cleanup();
 	return r;
 }
 
@@ -53,6 +59,7 @@ static void __exit kmsc_exit(void)
 	kmsc_acquire_cleanup();
 	unregister_key_type(&kmsc_key_type);
 	kmsc_crypt_cleanup();
+	kmsc_pool_cleanup();
 }
 
 module_init(kmsc_init);

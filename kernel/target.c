@@ -149,6 +149,14 @@ static int target_map(struct dm_target *ti, struct bio *bio)
 	return kmsc_crypt_map(&target->crypt, bio);
 }
 
+static int target_end_io(struct dm_target *ti, struct bio *bio,
+			 blk_status_t *status)
+{
+	struct kmsc_target *target = ti->private;
+
+	return kmsc_crypt_end_io(&target->crypt, bio, status);
+}
+
 static void target_status(struct dm_target *ti, status_type_t type,
 			  unsigned int flags, char *result, unsigned int maxlen)
 {
@@ -221,6 +229,7 @@ static struct target_type kmsc_target = {
 	.ctr = target_ctr,
 	.dtr = target_dtr,
 	.map = target_map,
+	.end_io = target_end_io,
 	.status = target_status,
 	.message = target_message,
 	.iterate_devices = target_iterate_devices,

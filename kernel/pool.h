@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Pages for what writes send down, used again and again: where the kernel
+ * clears each page that it gives out, getting one costs half as much as
+ * encrypting it. They only ever hold ciphertext, and addresses that do not
+ * leave the kernel, so nothing is lost when they are not cleared.
+ *
+ * A cache, not a reserve: getting pages never waits, and may fail.
+ */
+#ifndef _KMSC_POOL_H
+#define _KMSC_POOL_H
+
+#include <linux/bvec.h>
+
+struct kmsc_pool;
+
+int kmsc_pool_setup(void);
+void kmsc_pool_cleanup(void);
+
+struct kmsc_pool *kmsc_pool_get(struct bio_vec *vecs, unsigned int count);
+void kmsc_pool_put(struct kmsc_pool *pool, struct bio_vec *vecs,
+		   unsigned int count);
+
+#endif /* _KMSC_POOL_H */
