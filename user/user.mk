@@ -43,6 +43,13 @@ $(B)/kmscrypt: $(call objs,user,$(CLI_SRC)) $(B)/user/lib.a
 $(B)/kmscrypt-upcall: $(call objs,user,$(UPCALL_SRC)) $(B)/user/lib.a
 	$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) -o $@ $^ $(PKG_LIBS)
 
+# The helper's objects, taken over; for tests/vm/guest/t-upcall-sandbox.sh.
+$(B)/kmscrypt-upcall-attacker: $(call objs,user,$(UPCALL_SRC) \
+		tests/vm/guest/attacker.c) $(B)/user/lib.a
+	$(CC) -pie -Wl,-z,relro,-z,now $(LDFLAGS) \
+		-Wl,--wrap=sandbox_seal,--wrap=unlock_run \
+		-Wl,--wrap=filter_supported -o $@ $^ $(PKG_LIBS)
+
 unit: $(UNIT_BIN)
 
 $(B)/unit/%: $(B)/asan/tests/unit/%.o $(B)/asan/lib.a

@@ -6,9 +6,10 @@
 # usage: guest.sh KERNEL SCRIPT [ARGUMENT...]
 #
 # The script says what machine it needs in lines "# vm: OPTION...", with the
-# options of run.sh; "--disk SIZE" makes an empty disk of that size. In the
-# guest the programs are installed as `make install` does it, and
-# KMSC_MODULE names the module for the kernel that runs.
+# options of run.sh; "--disk SIZE" makes an empty disk of that size. "# make:
+# TARGET..." names what else is to be built. In the guest the programs are
+# installed as `make install` does it, and KMSC_MODULE names the module for the
+# kernel that runs.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -43,6 +44,8 @@ done < <(sed -n 's/^# vm: //p' "$script")
 	cat "$work/module.log"
 	exit 1
 }
+read -r -a targets < <(sed -n 's/^# make: //p' "$script") || true
+[ ${#targets[@]} -eq 0 ] || make -s -C "$checkout" "${targets[@]}" >&2
 make -s -C "$checkout" install-user DESTDIR="$work/root" >&2
 
 "$here/run.sh" --kernel "$kernel" "${options[@]}" \

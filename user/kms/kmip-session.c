@@ -10,11 +10,11 @@
 
 #include "base/op.h"
 #include "kms/config.h"
+#include "kms/endpoint.h"
 #include "wire/dial.h"
 #include "wire/kmip-names.h"
 #include "wire/tls.h"
 
-#define DEFAULT_PORT "5696" /* IANA's for KMIP */
 #define CALL_MS 60000 /* for all addresses, when op has no deadline */
 /* Load balancers forget idle connections after 30 s, some without a word. */
 #define IDLE_MAX_S 20
@@ -68,7 +68,7 @@ static int check_addresses(struct op *op, const struct generation *g)
 	if (!g->naddresses)
 		return op_fail(op, -EINVAL, "the entry has no address");
 	for (i = 0; i < g->naddresses; i++)
-		if (dial_parse(g->addresses[i], DEFAULT_PORT, &a))
+		if (dial_parse(g->addresses[i], ENDPOINT_KMIP_PORT, &a))
 			return op_fail(
 				op, -EINVAL,
 				"not an address of the form HOST:PORT: %s",
@@ -323,7 +323,7 @@ static int connect_session(struct op *op, struct kmip_session *s)
 	const char *name;
 	int fd, r;
 
-	r = dial_parse(kmip_session_address(s), DEFAULT_PORT, &a);
+	r = dial_parse(kmip_session_address(s), ENDPOINT_KMIP_PORT, &a);
 	if (r)
 		return r;
 	fd = dial_connect(op, &a);

@@ -4,9 +4,10 @@
  * /sbin/request-key, to get the key of a volume. See kmscrypt-upcall(8) and
  * the contract in include/uapi/kmscrypt.h.
  *
- * Order: a known state, authority, watchdog; then everything that is read from
- * this machine; then the sandbox; then the KMS. One answer, at once followed
- * by the end of the process (the kernel waits for it).
+ * Order: authority, a known state, the child that connects, watchdog; then
+ * everything that is read from this machine; then the sandbox; then the KMS.
+ * One answer, at once followed by the end of the process (the kernel waits for
+ * it).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,13 +18,14 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "base/op.h"
 #include "base/secret.h"
+#include "kms/endpoint.h"
 #include "upcall/answer.h"
 #include "upcall/callout.h"
 #include "upcall/device.h"
+#include "upcall/netchild.h"
 #include "upcall/sandbox.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
@@ -36,31 +38,26 @@
 #define LINE_MAX_LEN 1280
 #define KMSG_MAX 960 /* the kernel refuses longer records */
 
+/* The kernel's log, where there is no syslog daemon; else -1. */
+static int kernel_log = -1;
+
 /*
  * One write(2), as /dev/kmsg takes it; dprintf(3) seeks first, which that
  * refuses. 27: facility daemon, level error.
  */
 static void say_to_kernel(const char *line)
 {
-	_cleanup_close_ int fd = -1;
 	char record[KMSG_MAX];
 	int len;
 
-	fd = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
-	if (fd < 0)
-		return;
 	len = snprintf(record, sizeof(record), "<27>%s[%d]: %s", NAME, getpid(),
 		       line);
 	if (len >= (int)sizeof(record))
 		len = sizeof(record) - 1;
-	if (write(fd, record, (size_t)len) < 0)
+	if (write(kernel_log, record, (size_t)len) < 0)
 		return; /* there is no third place */
 }
 
-/*
- * One line. Without a syslog daemon (initramfs, small containers) it goes to
- * the kernel's log, where the module's own lines are.
- */
 static void say(const struct op *op, int err, const struct callout_volume *v)
 {
 	const struct error_info *info = error_info(err);
@@ -70,8 +67,19 @@ static void say(const struct op *op, int err, const struct callout_volume *v)
 		 v->major, v->minor, op->detail[0] ? op->detail : info->message,
 		 info->name, op->next[0] ? op->next : info->next);
 	log_say(LOG_LEVEL_ERROR, "%s", line);
-	if (access("/dev/log", F_OK) < 0)
+	if (kernel_log >= 0)
 		say_to_kernel(line);
+}
+
+/*
+ * Before the sandbox, which opens nothing. Without a syslog daemon (initramfs,
+ * small containers) lines go to the kernel's log.
+ */
+static void open_logs(void)
+{
+	log_open(NAME, true);
+	if (access("/dev/log", F_OK) < 0)
+		kernel_log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
 }
 
 /* The header is on the device itself unless root has said otherwise. */
@@ -101,8 +109,29 @@ static int ours(int err)
 	return err == -EACCES || err == -EPERM ? -ENOKEY : err;
 }
 
-static int get_key(struct op *op, const struct callout_volume *v,
-		   const struct callout *c, struct secret *ret)
+/* All that asking the plan's KMSs will need, before files are out of reach. */
+static int open_ways(struct op *op, struct unlock_plan *plan)
+{
+	struct dial_address address;
+	size_t i, j;
+	int r = 0;
+
+	for (i = 0; i < plan->n && r == 0; i++) {
+		struct generation *g = &plan->candidates[i].generation;
+
+		if (plan->candidates[i].err)
+			continue;
+		r = endpoint_prepare(op, g);
+		for (j = 0; j < g->naddresses && r == 0; j++)
+			if (endpoint_address(g, j, &address) == 0)
+				r = netchild_allow(&address);
+	}
+	return r;
+}
+
+static int get_key(struct op *op, key_serial_t key,
+		   const struct callout_volume *v, const struct callout *c,
+		   struct secret *ret)
 {
 	_cleanup_unlocked_ struct unlocked unlocked = { 0 };
 	_cleanup_plan_ struct unlock_plan plan = { 0 };
@@ -117,7 +146,9 @@ static int get_key(struct op *op, const struct callout_volume *v,
 	if (r == 0)
 		r = unlock_prepare(op, &place, v->uuid, &c->req, 0, &plan);
 	if (r == 0)
-		r = sandbox_seal(op);
+		r = open_ways(op, &plan);
+	if (r == 0)
+		r = sandbox_seal(op, key);
 	r = ours(r);
 	if (r == 0)
 		r = unlock_run(op, &plan, &unlocked);
@@ -136,7 +167,7 @@ static int serve(struct op *op, key_serial_t key, struct callout_volume *volume)
 	if (r < 0)
 		return r;
 	op_init(op, callout.timeout_ms - SPARE_MS(callout.timeout_ms));
-	r = get_key(op, volume, &callout, &payload);
+	r = get_key(op, key, volume, &callout, &payload);
 	if (r < 0)
 		return r;
 	r = answer_instantiate(key, &payload);
@@ -196,7 +227,9 @@ int main(int argc, char **argv)
 		return EXIT_WRONG_USAGE;
 	}
 	r = sandbox_start();
-	log_open(NAME, true);
+	if (r == 0)
+		r = netchild_start();
+	open_logs();
 	if (r < 0) {
 		log_say(LOG_LEVEL_ERROR, "cannot start: %s", strerror(-r));
 		answer_reject(key, -ENOKEY);

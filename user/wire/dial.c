@@ -16,6 +16,8 @@
 
 #include "base/op.h"
 
+static dial_fn through;
+
 static int copy(char *to, size_t size, const char *from, size_t len)
 {
 	if (!len || len >= size || memchr(from, '\0', len))
@@ -214,7 +216,7 @@ static void share_deadline(const struct op *op, struct op *part, size_t n)
 	op_init(part, left > 0 ? left / (int64_t)n + 1 : 1);
 }
 
-int dial_connect(struct op *op, const struct dial_address *a)
+static int connect_directly(struct op *op, const struct dial_address *a)
 {
 	struct addrinfo *list, *ai;
 	int r = resolve(op, a, &list);
@@ -234,4 +236,19 @@ int dial_connect(struct op *op, const struct dial_address *a)
 	}
 	freeaddrinfo(list);
 	return r >= 0 ? r : connect_failed(op, r);
+}
+
+int dial_connect(struct op *op, const struct dial_address *a)
+{
+	return through ? through(op, a) : connect_directly(op, a);
+}
+
+void dial_through(dial_fn fn)
+{
+	through = fn;
+}
+
+bool dial_is_direct(void)
+{
+	return !through;
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * From "host:port" to a connected TCP socket, within op's deadline. Apart from
- * TLS because the sandboxed helper will have a child without secrets do this
- * and hand the socket over.
+ * TLS because the sandboxed helper has a child without secrets do this and
+ * hand the socket over.
  */
 #ifndef _WIRE_DIAL_H
 #define _WIRE_DIAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct op;
@@ -38,6 +39,20 @@ int dial_parse(const char *text, const char *default_port,
  * wrote it.
  */
 int dial_connect(struct op *op, const struct dial_address *a);
+
+/* Returns what dial_connect() does. */
+typedef int (*dial_fn)(struct op *op, const struct dial_address *a);
+
+/**
+ * dial_through() - from now on @fn resolves and connects; NULL: not any more
+ *
+ * For the whole process, whatever the connection is for: it is one that must
+ * not, or cannot, make sockets itself.
+ */
+void dial_through(dial_fn fn);
+
+/** dial_is_direct() - false while dial_through() holds. */
+bool dial_is_direct(void);
 
 /**
  * dial_wait() - wait for @events (poll(2)) on @fd

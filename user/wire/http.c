@@ -10,13 +10,19 @@
 #include <strings.h>
 
 #include <curl/curl.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
 
+#include "base/file.h"
 #include "base/op.h"
 #include "base/wipe.h"
+#include "wire/dial.h"
+#include "wire/http-dial.h"
 #include "wire/http-error.h"
 
 /* "Name: value" */
 #define HEADER_LINE_MAX 1024
+#define SYSTEM_CA_MAX (4 * 1024 * 1024)
 
 struct http {
 	CURL *curl;
@@ -35,6 +41,7 @@ struct exchange {
 	size_t nlist;
 	char lines[HTTP_REQUEST_HEADERS_MAX][HEADER_LINE_MAX];
 	struct secret secret_line;
+	struct http_dial dial;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -47,6 +54,24 @@ static void global_init(void)
 	global_result = curl_global_init_mem(CURL_GLOBAL_DEFAULT, wipe_malloc,
 					     wipe_free, wipe_realloc,
 					     wipe_strdup, wipe_calloc);
+}
+
+int http_prepare(void)
+{
+	/* OpenSSL's own configuration, which it would else read when needed */
+	if (!OPENSSL_init_ssl(0, NULL))
+		return -ENOMEM;
+	pthread_once(&once, global_init);
+	return global_result == CURLE_OK ? 0 : -ENOMEM;
+}
+
+int http_system_ca(char **ret)
+{
+	const char *path = curl_version_info(CURLVERSION_NOW)->cainfo;
+	size_t len;
+
+	return file_read(path ?: X509_get_default_cert_file(), SYSTEM_CA_MAX,
+			 ret, &len);
 }
 
 int http_open(const struct http_options *options, struct http **ret)
@@ -276,6 +301,9 @@ static CURLcode set_all(struct http *http, struct exchange *x,
 	SET(r, c, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)HTTP_BODY_MAX);
 	if (r == CURLE_OK)
 		r = set_tls(c, &http->options);
+	if (r == CURLE_OK && !dial_is_direct())
+		r = http_dial_set(c, &x->dial, x->request->url, proxy,
+				  timeout_ms);
 	return r == CURLE_OK ? set_request(c, x) : r;
 }
 
@@ -296,6 +324,11 @@ static int perform(struct op *op, struct http *http, struct exchange *x,
 		curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &verify);
 		if (x->too_large)
 			result = CURLE_FILESIZE_EXCEEDED;
+		if (x->dial.err) {
+			*ret_final = false;
+			return op_fail(op, x->dial.err, "%s",
+				       x->dial.op.detail);
+		}
 		return http_error(op, result, verify, x->error, ret_final);
 	}
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &x->response->status);

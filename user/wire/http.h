@@ -57,6 +57,20 @@ struct http_response {
 	char redirect[HTTP_URL_MAX]; /* where a 3xx points to, absolute */
 };
 
+/**
+ * http_prepare() - what reads files when libcurl or OpenSSL is used first
+ *
+ * For a process that cannot open files later. Return: 0, -ENOMEM.
+ */
+int http_prepare(void);
+
+/**
+ * http_system_ca() - the CAs that count where none is given, as PEM
+ * @ret: the caller's to free
+ * Return: 0, -ENOENT when this system has none, -errno.
+ */
+int http_system_ca(char **ret);
+
 /** http_open() - 0, -ENOMEM. Connects when it is asked something. */
 int http_open(const struct http_options *options, struct http **ret);
 

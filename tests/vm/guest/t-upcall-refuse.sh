@@ -77,21 +77,34 @@ time.sleep(600)" >"$t/held" &
 	[ "$status" -ne 0 ] && like "$(errno_text ETIMEDOUT)" "$said"
 }
 
-# What the helper looks like from outside while it talks to the KMS.
+# What the helper and its child look like from outside while it talks to the
+# KMS.
 confined() {
-	local pid state
+	local pid state child
 
 	create refused "$(table "$disk")" >/dev/null 2>&1 &
-	in_time 10 pgrep -x kmscrypt-upcall || return
+	in_time 10 pgrep -x kmscrypt-dialer || return
+	child=$(pgrep -x kmscrypt-dialer)
 	pid=$(pgrep -x kmscrypt-upcall)
-	in_time 10 grep -q '^CapPrm:.*0000000000000000' "/proc/$pid/status"
+	in_time 10 grep -q '^Seccomp:.2' "/proc/$pid/status"
 	state=$(cat "/proc/$pid/status")
+	child=$(cat "/proc/$child/status")
 	wait
-	like 'CapEff:.0000000000000000' "$state" &&
-		like 'CapPrm:.0000000000000000' "$state" &&
-		like 'NoNewPrivs:.1' "$state" &&
+	without_rights "$state" && without_rights "$child" &&
+		like $'VmLck:[ \t]*[1-9]' "$state" &&
 		echo "# helper's peak memory: $(sed -n \
 			's/^VmHWM:\s*//p' <<<"$state")" >&3
+}
+
+# without_rights STATUS: of a process, as /proc has it
+without_rights() {
+	like 'Uid:.65534.65534.65534.65534' "$1" &&
+		like 'Gid:.65534.65534.65534.65534' "$1" &&
+		like $'Groups:[ \t]*\n' "$1" &&
+		like 'CapEff:.0000000000000000' "$1" &&
+		like 'CapPrm:.0000000000000000' "$1" &&
+		like 'CapInh:.0000000000000000' "$1" &&
+		like 'NoNewPrivs:.1' "$1" && like 'Seccomp:.2' "$1"
 }
 
 helper_killed() {
@@ -203,5 +216,5 @@ ok "helper killed" helper_killed
 echo 5000 >$parameters/timeout_ms
 ok "LUKS2 lock held: the watchdog answers" in_deadline 60 lock_held "$line"
 kill "$listener"
-ok "no helper is left" not pgrep kmscrypt-upcall
+ok "no helper is left" not pgrep -x 'kmscrypt-(upcall|dialer)'
 done_testing
