@@ -141,9 +141,8 @@ static const struct binding *find_proven(struct op *op, struct rebind *b,
 	return NULL;
 }
 
-static int load_record(struct op *op, const struct header *h,
-		       const struct luks_place *place,
-		       struct registry_volume *v)
+int rebind_record(struct op *op, const struct header *h,
+		  const struct luks_place *place, struct registry_volume *v)
 {
 	int r = registry_load(op, h->uuid, v);
 
@@ -168,7 +167,7 @@ static int pin(struct op *op, const struct rebind *b, const struct header *h,
 	int r = registry_lock(op, &lock);
 
 	if (!r)
-		r = load_record(op, h, place, &v);
+		r = rebind_record(op, h, place, &v);
 	if (!r)
 		r = registry_pin(&v, b->target->id, b->entry, c, false);
 	if (r)
@@ -192,10 +191,9 @@ static int unpin(struct op *op, const struct rebind *b, const char *uuid)
 	return registry_save(op, &v);
 }
 
-/* Read the token back from the disk: is it there, and does it open? */
-static int prove_written(struct op *op, struct rebind *b,
-			 const struct luks_place *place, int token,
-			 const struct capsule *want)
+int rebind_read_back(struct op *op, struct kms *kms,
+		     const struct luks_place *place, int token,
+		     const struct capsule *want)
 {
 	_cleanup_header_ struct header h = { 0 };
 	_cleanup_capsule_ struct capsule got = { 0 };
@@ -206,7 +204,7 @@ static int prove_written(struct op *op, struct rebind *b,
 	for (size_t i = 0; i < h.nbindings; i++) {
 		if (h.bindings[i].token != token || h.bindings[i].err)
 			continue;
-		r = rebind_unwrap(op, b->kms, &h, &h.bindings[i], &got);
+		r = rebind_unwrap(op, kms, &h, &h.bindings[i], &got);
 		if (!r && (got.epoch != want->epoch ||
 			   !secret_equal(&got.key, &want->key)))
 			break;
@@ -235,7 +233,7 @@ static int add_binding(struct op *op, struct rebind *b,
 		r = luks_add(op, place, h->uuid, &fresh);
 	if (r)
 		return r;
-	return prove_written(op, b, place, fresh.token, c);
+	return rebind_read_back(op, b->kms, place, fresh.token, c);
 }
 
 /* All bindings of the sources; the target's is known to work. */

@@ -22,6 +22,7 @@ struct capsule;
 struct header;
 struct kms;
 struct luks_place;
+struct registry_volume;
 
 enum rebind_outcome {
 	REBIND_NOTHING, /* no binding of the entry to move */
@@ -88,5 +89,21 @@ int rebind_look(struct op *op, struct rebind *b, const struct luks_place *place,
  */
 int rebind_unwrap(struct op *op, struct kms *kms, const struct header *h,
 		  const struct binding *b, struct capsule *ret);
+
+/**
+ * rebind_read_back() - is token @token on the disk, and does it give @want?
+ * Return: 0; -EKEYREJECTED: something else is there; -errno of reading it and
+ * of rebind_unwrap().
+ */
+int rebind_read_back(struct op *op, struct kms *kms,
+		     const struct luks_place *place, int token,
+		     const struct capsule *want);
+
+/**
+ * rebind_record() - the registry's record of the volume at @place, or the
+ * start of a new one. Take registry_lock() first. Return: 0, -errno.
+ */
+int rebind_record(struct op *op, const struct header *h,
+		  const struct luks_place *place, struct registry_volume *v);
 
 #endif
