@@ -8,9 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/param.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #include <libcryptsetup.h>
 #include <linux/fs.h>
@@ -18,121 +16,11 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/op.h"
+#include "volume/luks-session.h"
 
 #define DIGEST_ITERATIONS 1000 /* the least that LUKS2 takes */
 #define DIGEST_HASH "sha256"
 #define TOKENS_MAX 32
-
-/* One handle. Metadata locking stays on: flock(2) on image files themselves,
- * lock files in /run/cryptsetup for devices, shared with cryptsetup(8).
- */
-struct session {
-	struct crypt_device *cd;
-	struct op *op;
-	const char *path; /* of the header, for words */
-	char said[256]; /* the library's last error */
-};
-
-static void listen(int level, const char *msg, void *ptr)
-{
-	struct session *s = ptr;
-	size_t len;
-
-	if (!s || level != CRYPT_LOG_ERROR)
-		return;
-	snprintf(s->said, sizeof(s->said), "%s", msg);
-	len = strcspn(s->said, "\n");
-	s->said[len] = '\0';
-}
-
-static void session_close(struct session *s)
-{
-	/* wipes and unlocks the library's copy of a volume key */
-	crypt_free(s->cd);
-	s->cd = NULL;
-}
-
-#define _cleanup_session_ __attribute__((cleanup(session_close)))
-
-static int fail(struct session *s, int err)
-{
-	if (!s->said[0])
-		return op_fail(s->op, err, "%s: %s", s->path, strerror(-err));
-	return op_fail(s->op, err, "%s: %s", s->path, s->said);
-}
-
-static int check_path(struct op *op, const char *path)
-{
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return op_fail(op, -errno, "%s: %s", path, strerror(errno));
-	if (!S_ISBLK(st.st_mode) && !S_ISREG(st.st_mode))
-		return op_fail(op, -ENODEV,
-			       "%s is neither a block device nor "
-			       "an image file",
-			       path);
-	return 0;
-}
-
-/* A handle without metadata; @s is zeroed. */
-static int session_init(struct session *s, struct op *op,
-			const struct luks_place *place)
-{
-	int r;
-
-	s->op = op;
-	s->path = place->header ?: place->device;
-	r = check_path(op, place->device);
-	if (r == 0 && place->header)
-		r = check_path(op, place->header);
-	if (r < 0)
-		return r;
-	/* no code from outside: a token names its plugin by its type */
-	crypt_token_external_disable();
-	/* for what is said without a handle; the default prints it */
-	crypt_set_log_callback(NULL, listen, NULL);
-	if (place->header)
-		r = crypt_init_data_device(&s->cd, place->header,
-					   place->device);
-	else
-		r = crypt_init(&s->cd, place->device);
-	if (r < 0)
-		return op_fail(op, r, "cannot open %s: %s", s->path,
-			       strerror(-r));
-	crypt_set_log_callback(s->cd, listen, s);
-	return 0;
-}
-
-/* The library says -EINVAL for both: damaged, and no LUKS2 at all. */
-static bool has_magic(const char *path)
-{
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char buf[6];
-
-	return fd >= 0 && pread(fd, buf, sizeof(buf), 0) == sizeof(buf) &&
-	       !memcmp(buf, "LUKS\xba\xbe", sizeof(buf));
-}
-
-static int session_open(struct session *s, struct op *op,
-			const struct luks_place *place)
-{
-	int r;
-
-	r = session_init(s, op, place);
-	if (r < 0)
-		return r;
-	r = crypt_load(s->cd, CRYPT_LUKS2, NULL);
-	if (r != -EINVAL && r != -ENOENT)
-		return r < 0 ? fail(s, r) : 0;
-	/* what it says then is a debug message at best */
-	if (has_magic(s->path))
-		return op_fail(op, -EBADMSG,
-			       "the LUKS2 header of %s is damaged in both "
-			       "copies",
-			       s->path);
-	return op_fail(op, -ENODATA, "%s has no LUKS2 header", s->path);
-}
 
 static void copy_text(char *dst, size_t size, const char *src)
 {
@@ -141,17 +29,17 @@ static void copy_text(char *dst, size_t size, const char *src)
 
 int luks_read(struct op *op, const struct luks_place *place, struct header *ret)
 {
-	_cleanup_session_ struct session s = { 0 };
+	_cleanup_luks_session_ struct luks_session s = { 0 };
 	const char *json;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = session_open(&s, op, place);
+	r = luks_session_open(&s, op, place);
 	if (r < 0)
 		return r;
 	r = crypt_dump_json(s.cd, &json, 0);
 	if (r < 0)
-		return fail(&s, r);
+		return luks_session_fail(&s, r);
 	r = header_set_uuid(op, ret, crypt_get_uuid(s.cd));
 	if (r < 0)
 		return r;
@@ -207,7 +95,7 @@ static int split_cipher(struct op *op, const char *spec,
 	return 0;
 }
 
-static int format(struct session *s, const struct luks_format *f,
+static int format(struct luks_session *s, const struct luks_format *f,
 		  uint32_t sector_size, const struct secret *key)
 {
 	static const struct crypt_pbkdf_type pbkdf = {
@@ -231,18 +119,18 @@ static int format(struct session *s, const struct luks_format *f,
 	if (f->offset) {
 		r = crypt_set_data_offset(s->cd, f->offset / 512);
 		if (r < 0)
-			return fail(s, r);
+			return luks_session_fail(s, r);
 	}
 	r = crypt_format(s->cd, CRYPT_LUKS2, name, mode, f->uuid,
 			 (const char *)key->data, key->len, &params);
-	return r < 0 ? fail(s, r) : 0;
+	return r < 0 ? luks_session_fail(s, r) : 0;
 }
 
 int luks_format(struct op *op, const struct luks_place *place,
 		const struct luks_format *f, const struct secret *key,
 		struct header *ret)
 {
-	_cleanup_session_ struct session s = { 0 };
+	_cleanup_luks_session_ struct luks_session s = { 0 };
 	uint32_t sector_size;
 	int r;
 
@@ -255,15 +143,15 @@ int luks_format(struct op *op, const struct luks_place *place,
 	r = choose_sector(op, place, f, &sector_size);
 	if (r < 0)
 		return r;
-	r = session_init(&s, op, place);
+	r = luks_session_init(&s, op, place);
 	if (r < 0)
 		return r;
 	r = format(&s, f, sector_size, key);
-	session_close(&s);
+	luks_session_close(&s);
 	return r < 0 ? r : luks_read(op, place, ret);
 }
 
-/* What one try of change() does with a fresh handle. */
+/* What one try of change() does. */
 struct change {
 	const struct binding *old; /* token to replace or remove */
 	const char *json; /* token to write, NULL: remove */
@@ -293,8 +181,9 @@ static bool same_json(const char *a, const char *b)
 	       json_object_equal(left, right);
 }
 
-static int change_once(struct session *s, struct change *c)
+static int change(struct luks_session *s, void *arg)
 {
+	struct change *c = arg;
 	int token = c->old ? c->old->token : CRYPT_ANY_TOKEN;
 	const char *now;
 
@@ -312,42 +201,7 @@ static int change_once(struct session *s, struct change *c)
 			       "%s: somebody else changed the binding",
 			       s->path);
 	c->token = crypt_token_json_set(s->cd, token, c->json);
-	return c->token < 0 ? fail(s, c->token) : 0;
-}
-
-/* Writers that collide must not stay in step. */
-static void back_off(int try)
-{
-	struct timespec ts;
-
-	/* 1 to 2 ms, with each try longer, at most 18 ms */
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	ts.tv_nsec = (ts.tv_nsec % 1000 + 1000) * 1000L * (MIN(try, 8) + 1);
-	ts.tv_sec = 0;
-	nanosleep(&ts, NULL);
-}
-
-static int change(struct op *op, const struct luks_place *place,
-		  const char *uuid, struct change *c)
-{
-	int try, r;
-
-	for (try = 0; try < LUKS_TRIES; try++) {
-		_cleanup_session_ struct session s = { 0 };
-
-		r = session_open(&s, op, place);
-		if (r < 0)
-			return r;
-		if (strcmp(crypt_get_uuid(s.cd) ?: "", uuid))
-			return op_fail(op, -EKEYREJECTED,
-				       "%s is not volume %s any more", s.path,
-				       uuid);
-		r = change_once(&s, c);
-		if (r != -EINVAL)
-			return r;
-		back_off(try);
-	}
-	return -EAGAIN; /* with the library's words of the last try */
+	return c->token < 0 ? luks_session_fail(s, c->token) : 0;
 }
 
 static int write_binding(struct op *op, const struct luks_place *place,
@@ -362,7 +216,7 @@ static int write_binding(struct op *op, const struct luks_place *place,
 	if (r < 0)
 		return r;
 	c.json = json;
-	r = change(op, place, uuid, &c);
+	r = luks_session_write(op, place, uuid, change, &c);
 	if (r < 0) {
 		free(json);
 		return r;
@@ -390,39 +244,39 @@ int luks_remove(struct op *op, const struct luks_place *place, const char *uuid,
 {
 	struct change c = { .old = old };
 
-	return change(op, place, uuid, &c);
+	return luks_session_write(op, place, uuid, change, &c);
 }
 
 int luks_verify_key(struct op *op, const struct luks_place *place,
 		    const struct secret *key)
 {
-	_cleanup_session_ struct session s = { 0 };
+	_cleanup_luks_session_ struct luks_session s = { 0 };
 	int r;
 
-	r = session_open(&s, op, place);
+	r = luks_session_open(&s, op, place);
 	if (r < 0)
 		return r;
 	r = crypt_volume_key_verify(s.cd, (const char *)key->data, key->len);
 	if (r == -EPERM)
 		return op_fail(op, -EKEYREJECTED,
 			       "the key is not the one of %s", s.path);
-	return r < 0 ? fail(&s, r) : 0;
+	return r < 0 ? luks_session_fail(&s, r) : 0;
 }
 
 int luks_set_label(struct op *op, const struct luks_place *place,
 		   const char *label)
 {
-	_cleanup_session_ struct session s = { 0 };
+	_cleanup_luks_session_ struct luks_session s = { 0 };
 	char subsystem[HEADER_LABEL_MAX];
 	int r;
 
-	r = session_open(&s, op, place);
+	r = luks_session_open(&s, op, place);
 	if (r < 0)
 		return r;
 	/* the call frees what the getter points to */
 	copy_text(subsystem, sizeof(subsystem), crypt_get_subsystem(s.cd));
 	r = crypt_set_label(s.cd, label, subsystem);
-	return r < 0 ? fail(&s, r) : 0;
+	return r < 0 ? luks_session_fail(&s, r) : 0;
 }
 
 int luks_data_sectors(struct op *op, const struct luks_place *place,
