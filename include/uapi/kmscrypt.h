@@ -36,6 +36,39 @@
  * KMSC_REJECT_ERRNOS and a timeout of KMSC_REJECT_TIMEOUT_S. The kernel
  * compares the payload's description with every table that it is given.
  *
+ * Status (dmsetup status; later versions append words):
+ *
+ *   <state> reason=<r> error=<n> epoch=<n> key=<n> lease=<s> left=<s>
+ *       on_lock=<error|queue> cap=<s> held=<n> held_bytes=<n>
+ *
+ *   state        active, locked or unlocking
+ *   reason       why it is locked: none, unreachable (the lease ran out),
+ *                sleep, admin or revoked; of two, the later one in this list
+ *   error        errno that the last upcall ended with, 0: none
+ *   epoch        of the wrap that the key came from
+ *   key          serial of the key to revoke, 0: none
+ *   lease        in seconds, 0: none; left: until it ends, rounded up, 0: no
+ *                lease, or locked
+ *   on_lock      what happens to I/O while locked; cap: with queue, how long it
+ *                is held after the lock, in seconds, else 0
+ *   held         bios of this table that wait for an unlock, and their bytes
+ *
+ * Messages (dmsetup message NAME 0 ...). Each returns at once:
+ *
+ *   lock         until somebody unlocks; reason=admin
+ *   lock sleep   the same with reason=sleep
+ *   unlock       fetch the key again, whatever the reason was
+ *   renew        ask the KMS now whether it still gives us the key
+ *
+ * While the reason is unreachable the kernel goes on asking, and unlocks the
+ * volume by itself when the KMS gives the key. A KMS that says no (EKEYREVOKED,
+ * EACCES, EKEYREJECTED) to a renewal, or meanwhile, locks with reason=revoked.
+ *
+ * Events: a change of state or reason sends a dm event, and a "change" uevent
+ * of the dm device with KMSCRYPT_UUID=<volume uuid>,
+ * KMSCRYPT_STATE=<active|locked> and KMSCRYPT_REASON=<as in the status>. The end
+ * of any attempt sends the dm event alone.
+ *
  * All integers are little-endian, reserved bytes are zero and are checked.
  */
 #ifndef _UAPI_KMSCRYPT_H
