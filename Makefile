@@ -4,6 +4,7 @@
 # make check        everything that proves them (installs what it needs)
 # make check-debug  the vm ring on a kernel that looks for errors; the first
 #                   time that kernel is built, which takes half an hour
+# make soak         the rings kms, cli and vm with their full counts, for hours
 # make bench        how fast it is (BENCH=quick: the 4 KiB cells; KERNELS=...)
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
@@ -92,6 +93,9 @@ check:
 check-debug:
 	@KERNELS=debug tests/check.sh vm
 
+soak:
+	@SOAK=1 KERNELS="$(KERNELS)" tests/check.sh kms cli vm
+
 style:
 	@tests/check.sh style
 
@@ -115,5 +119,5 @@ print-version:
 	@echo $(VERSION)
 
 .PHONY: all module install install-module install-user dkms-install \
-	uninstall check check-debug style unit-check bench \
+	uninstall check check-debug soak style unit-check bench \
 	demo clean print-kdir print-version

@@ -4,6 +4,7 @@
 #   tests/check.sh [RING...]     style build unit fuzz servers kms cli vm
 #   KERNELS="6.1 6.12 7.2"       kernels of the vm ring, default 6.1; also
 #                                debug, which has further tests
+#   SOAK=1                       the suites' full counts, which take hours
 #
 # The last line is "N passed, N failed, N skipped".
 set -uo pipefail
@@ -11,6 +12,10 @@ cd "$(dirname "$0")/.." || exit 1
 export LC_ALL=C.UTF-8
 # shellcheck source=suite.sh
 . tests/suite.sh
+
+# What a suite may take, grows by this
+patience=1
+[[ ${SOAK:-} != 1 ]] || patience=8
 
 ring_style() {
 	suite_run style 900 tests/style/style.sh
@@ -29,7 +34,8 @@ ring_scripts() {
 	local ring=$1 script
 	shift
 	for script in "$@"; do
-		suite_run "$ring/$(basename "${script%.*}")" 900 "$script"
+		suite_run "$ring/$(basename "${script%.*}")" \
+			$((900 * patience)) "$script"
 	done
 }
 
@@ -69,7 +75,8 @@ ring_vm() {
 		fi
 		for script in "${scripts[@]}"; do
 			suite_run "vm-$kernel/$(basename "${script%.sh}")" \
-				$limit tests/vm/guest.sh "$kernel" "$script"
+				$((limit * patience)) \
+				tests/vm/guest.sh "$kernel" "$script"
 		done
 	done
 }

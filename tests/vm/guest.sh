@@ -9,7 +9,7 @@
 # options of run.sh; "--disk SIZE" makes an empty disk of that size. "# make:
 # TARGET..." names what else is to be built. In the guest the programs are
 # installed as `make install` does it, and KMSC_MODULE names the module for the
-# kernel that runs.
+# kernel that runs; SOAK is as it is here (see tests/README.md).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,6 +39,7 @@ while read -r -a words; do
 		esac
 	done
 done < <(sed -n 's/^# vm: //p' "$script")
+[ "${SOAK:-}" != 1 ] || options+=(--patience 8)
 
 "$here/build-module.sh" "$kernel" >"$work/module.log" 2>&1 || {
 	cat "$work/module.log"
@@ -49,6 +50,7 @@ read -r -a targets < <(sed -n 's/^# make: //p' "$script") || true
 make -s -C "$checkout" install-user DESTDIR="$work/root" >&2
 
 "$here/run.sh" --kernel "$kernel" "${options[@]}" \
+	--env "SOAK=${SOAK:-}" \
 	--env "KMSC_ROOT=$work/root" \
 	--env "KMSC_MODULE=$checkout/build/module/$kernel/kmscrypt.ko" \
 	-- "$here/guest/setup.sh" "$script" "$@"

@@ -10,6 +10,7 @@
 #   --mem SIZE         (1G)
 #   --smp N            processors (2)
 #   --timeout SECONDS  for the whole run (600), more on a slow kernel
+#   --patience N       the timeout is N times longer (1)
 #   --disk FILE        a raw image as /dev/disk/by-id/virtio-diskN, N from 0;
 #                      repeatable, as are the next three
 #   --nvme FILE        the same as an NVMe disk with serial number nvmeN
@@ -44,6 +45,7 @@ kernel=6.1
 mem=1G
 smp=2
 timeout=600
+patience=1
 disks=()
 nvmes=()
 shares=()
@@ -91,6 +93,7 @@ parse_value() {
 	--mem) mem=$value ;;
 	--smp) smp=$value ;;
 	--timeout) timeout=$value ;;
+	--patience) patience=$value ;;
 	--disk) disks+=("$(realpath -e -- "$value")") ;;
 	--nvme) nvmes+=("$(realpath -e -- "$value")") ;;
 	--share) shares+=("$(realpath -e -- "$value")") ;;
@@ -291,7 +294,7 @@ release=$(sed -n 's/^release=//p' <<<"$record")
 vmlinux=$(sed -n 's/^vmlinux=//p' <<<"$record")
 root=$(sed -n 's/^root=//p' <<<"$record")
 slow=$(sed -n 's/^slow=//p' <<<"$record")
-timeout=$((timeout * ${slow:-1}))
+timeout=$((timeout * ${slow:-1} * patience))
 environment+=("KMSC_SLOW=${slow:-1}")
 if [ -z "$console" ]; then
 	console=$checkout/build/vm/console-$$.log
