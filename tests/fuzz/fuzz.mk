@@ -5,8 +5,9 @@
 #	make fuzz				build them
 #	make fuzz-run FUZZ_SECONDS=n [FUZZ=name...]	run each for n seconds
 #
-# What is found new stays in build/fuzz/corpus; seeds/<target> is where it
-# starts. One allocation of more than 1 MiB is a failure, too.
+# What is found new stays in build/fuzz/corpus; tests/fuzz/corpus/<target> is
+# where it starts: a few inputs that are well-formed, made by us. One allocation
+# of more than 1 MiB is a failure, too, and so is an input that takes 5 s.
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 20
 FUZZ_MAX_LEN ?= 65536
@@ -31,7 +32,7 @@ $(B)/fuzz/fuzz-%: $(B)/fuzz/obj/tests/fuzz/fuzz-%.o $(B)/fuzz/lib.a
 fuzz-run: fuzz
 	@set -e; for name in $(FUZZ); do \
 		mkdir -p $(B)/fuzz/corpus/$$name; \
-		seeds=tests/fuzz/seeds/$$name; [ -d $$seeds ] || seeds=; \
+		seeds=tests/fuzz/corpus/$$name; [ -d $$seeds ] || seeds=; \
 		$(B)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 			-max_len=$(FUZZ_MAX_LEN) -malloc_limit_mb=1 \
 			-rss_limit_mb=1024 -print_final_stats=1 \

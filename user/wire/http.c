@@ -332,6 +332,11 @@ static int perform(struct op *op, struct http *http, struct exchange *x,
 		return http_error(op, result, verify, x->error, ret_final);
 	}
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &x->response->status);
+	/* closed after an interim answer: libcurl is content with that */
+	if (x->response->status < 200) {
+		*ret_final = false;
+		return op_fail(op, -EPROTO, "the answer is cut off");
+	}
 	curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, &redirect);
 	if (redirect && strlen(redirect) < sizeof(x->response->redirect))
 		strcpy(x->response->redirect, redirect);
