@@ -25,18 +25,15 @@
 #include "cipher.h"
 #include "compat.h"
 #include "gate.h"
+#include "pages.h"
 #include "params.h"
-#include "pool.h"
 
 /* A sector is made of so many pieces of memory at most. */
 #define PIECES_MAX 4
-/* A write carries at most so much, which is also the reserve of pages. */
-#define WRITE_PAGES BIO_MAX_VECS
-#define WRITE_SECTORS (WRITE_PAGES << PAGE_SECTORS_SHIFT)
+/* A write carries at most so much. */
+#define WRITE_SECTORS (KMSC_PAGES_MAX << PAGE_SECTORS_SHIFT)
 /* So many that wait for the cipher need no memory from the kernel. */
 #define PASSES 16
-/* So many pages of a write need no table of their own. */
-#define FEW_PAGES 2
 /* Reads that complete in a softirq and are longer do not hold it up. */
 #define SOFTIRQ_MAX (128 * 1024)
 
@@ -46,14 +43,12 @@
  * @bio:	dm's bio
  * @vecs:	the memory that @bio came with
  * @src:	what is still to do of @vecs
+ * @write:	it is a write that has its @pages
+ * @done:	for a read, it is decrypted or has failed
  * @number:	of the next sector, in 512-byte sectors, IV offset included
  * @cipher:	good while we are inside the gate
- * @pages:	for a write, the memory that @bio goes down with; else NULL
- * @pool:	where these came from; NULL: the reserve
- * @count:	how many
- * @done:	for a read, it is decrypted or has failed
  * @work:	for a read, to decrypt in the workqueue
- * @few:	for a write, @pages, if they are few
+ * @pages:	for a write, the memory that @bio goes down with
  *
  * The kernel may clear all this for each bio: keep it short.
  */
@@ -62,15 +57,13 @@ struct kmsc_io {
 	struct bio *bio;
 	struct bio_vec *vecs;
 	struct bvec_iter src;
+	bool write;
+	bool done;
 	u64 number;
 	struct kmsc_cipher *cipher;
-	struct bio_vec *pages;
-	struct kmsc_pool *pool;
-	unsigned short count;
-	bool done;
 	union {
 		struct work_struct work;
-		struct bio_vec few[FEW_PAGES];
+		struct kmsc_pages pages;
 	};
 };
 
@@ -103,11 +96,6 @@ static u8 *iv(struct pass *pass)
 	return PTR_ALIGN(&pass->iv_room[0], KMSC_IV_ALIGN);
 }
 
-static bool is_write(const struct kmsc_io *io)
-{
-	return io->pages;
-}
-
 static void io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
 		    struct bio *bio)
 {
@@ -117,7 +105,7 @@ static void io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
 	io->src = bio->bi_iter;
 	io->number = crypt->iv_offset +
 		     dm_target_offset(crypt->ti, bio->bi_iter.bi_sector);
-	io->pages = NULL;
+	io->write = false;
 	io->done = false;
 }
 
@@ -193,10 +181,10 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 			return r;
 		len = sector;
 	}
-	if (is_write(io)) {
+	if (io->write) {
 		/* Our pages hold whole sectors: there is but one piece. */
 		BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
-		bv = bvec_iter_bvec(io->pages, pass->dst_iter);
+		bv = bvec_iter_bvec(io->pages.vecs, pass->dst_iter);
 		set_piece(pass->dst, &bv, sector);
 		len = min(len, bv.bv_len);
 	}
@@ -209,7 +197,7 @@ static int convert_piece(struct kmsc_io *io, struct pass *pass)
 	unsigned int sector = io->crypt->sector_size;
 	u64 number = io->number >> io->crypt->iv_shift;
 	u64 step = sector >> SECTOR_SHIFT >> io->crypt->iv_shift;
-	bool write = is_write(io);
+	bool write = io->write;
 	int done, len, r = 0;
 
 	len = aim(io, pass);
@@ -227,7 +215,7 @@ static int convert_piece(struct kmsc_io *io, struct pass *pass)
 	io->number += done >> SECTOR_SHIFT;
 	bvec_iter_advance(io->vecs, &io->src, done);
 	if (write)
-		bvec_iter_advance(io->pages, &pass->dst_iter, done);
+		bvec_iter_advance(io->pages.vecs, &pass->dst_iter, done);
 	return r;
 }
 
@@ -254,7 +242,7 @@ static void pass_init(struct pass *pass, struct kmsc_io *io,
 	pass->req = req;
 	pass->may_sleep = may_sleep;
 	pass->dst->offset = 0;
-	if (is_write(io)) {
+	if (io->write) {
 		pass->dst_iter =
 			(struct bvec_iter){ .bi_size = io->src.bi_size };
 		dst = pass->dst;
@@ -352,101 +340,13 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 
 /* --- writes ------------------------------------------------------------- */
 
-/* If the pages are many, one page more has the table of them. */
-static bool has_table(const struct kmsc_io *io)
-{
-	return io->count > FEW_PAGES;
-}
-
-/* Pages that are used again and again, or else new ones */
-static bool pool_get(struct kmsc_io *io)
-{
-	struct bio_vec table;
-
-	if (has_table(io)) {
-		io->pool = kmsc_pool_get(&table, 1);
-		if (!io->pool)
-			return false;
-		io->pages = page_address(table.bv_page);
-	}
-	io->pool = kmsc_pool_get(io->pages, io->count);
-	if (!io->pool && has_table(io))
-		__free_page(table.bv_page);
-	return io->pool;
-}
-
-static void pool_put(struct kmsc_io *io)
-{
-	struct bio_vec table;
-
-	kmsc_pool_put(io->pool, io->pages, io->count);
-	if (has_table(io)) {
-		table.bv_page = virt_to_page(io->pages);
-		kmsc_pool_put(io->pool, &table, 1);
-	}
-}
-
-static void reserve_get(struct kmsc_io *io)
-{
-	mempool_t *reserve = &io->crypt->pages;
-	unsigned int i;
-
-	/*
-	 * Only one may wait with a part of the reserve in its hands, and the
-	 * reserve is as large as a write can be: the rest of it comes back
-	 * from writes that are already below.
-	 */
-	mutex_lock(&io->crypt->reserve);
-	if (has_table(io))
-		io->pages = page_address(mempool_alloc(reserve, GFP_NOIO));
-	for (i = 0; i < io->count; i++)
-		io->pages[i].bv_page = mempool_alloc(reserve, GFP_NOIO);
-	mutex_unlock(&io->crypt->reserve);
-}
-
-static void reserve_put(struct kmsc_io *io)
-{
-	mempool_t *reserve = &io->crypt->pages;
-	unsigned int i;
-
-	for (i = 0; i < io->count; i++)
-		mempool_free(io->pages[i].bv_page, reserve);
-	if (has_table(io))
-		mempool_free(virt_to_page(io->pages), reserve);
-}
-
-static void pages_get(struct kmsc_io *io)
-{
-	unsigned int size = io->src.bi_size;
-	unsigned int i;
-
-	BUILD_BUG_ON(WRITE_PAGES * sizeof(struct bio_vec) > PAGE_SIZE);
-	io->count = DIV_ROUND_UP(size, PAGE_SIZE);
-	io->pages = io->few;
-	if (unlikely(!pool_get(io)))
-		reserve_get(io);
-	for (i = 0; i < io->count; i++) {
-		io->pages[i].bv_len = min_t(unsigned int, size, PAGE_SIZE);
-		io->pages[i].bv_offset = 0;
-		size -= io->pages[i].bv_len;
-	}
-}
-
-static void pages_put(struct kmsc_io *io)
-{
-	if (likely(io->pool))
-		pool_put(io);
-	else
-		reserve_put(io);
-	io->pages = NULL;
-}
-
 static int map_write(struct kmsc_io *io)
 {
 	struct bio *bio = io->bio;
 	int r = -EIO;
 
-	pages_get(io);
+	kmsc_pages_get(&io->pages, io->src.bi_size, &io->crypt->reserve);
+	io->write = true;
 	if (io_enter(io)) {
 		r = convert_wait(io);
 		io_leave(io);
@@ -457,7 +357,7 @@ static int map_write(struct kmsc_io *io)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	bio->bi_io_vec = io->pages;
+	bio->bi_io_vec = io->pages.vecs;
 	bio->bi_iter.bi_idx = 0;
 	bio->bi_iter.bi_bvec_done = 0;
 	kmsc_bio_vecs_changed(bio);
@@ -468,7 +368,7 @@ static int map_write(struct kmsc_io *io)
 static void write_end(struct kmsc_io *io)
 {
 	io->bio->bi_io_vec = io->vecs;
-	pages_put(io);
+	kmsc_pages_put(&io->pages, &io->crypt->reserve);
 }
 
 /* --- what dm calls ------------------------------------------------------ */
@@ -536,7 +436,7 @@ int kmsc_crypt_end_io(struct kmsc_crypt *crypt, struct bio *bio,
 
 	if (bio_op(bio) == REQ_OP_READ)
 		return read_end(io, status);
-	if (is_write(io))
+	if (io->write)
 		write_end(io);
 	return DM_ENDIO_DONE;
 }
@@ -564,14 +464,12 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 	crypt->sector_size = params->sector_size;
 	if (params->flags & KMSC_DESC_IV_LARGE_SECTORS)
 		crypt->iv_shift = ilog2(params->sector_size) - SECTOR_SHIFT;
-	mutex_init(&crypt->reserve);
 
 	r = mempool_init_kmalloc_pool(&crypt->passes, PASSES,
 				      PASS_BYTES + reqsize);
 	if (r)
 		return r;
-	/* with the table of a large write */
-	r = mempool_init_page_pool(&crypt->pages, WRITE_PAGES + 1, 0);
+	r = kmsc_reserve_init(&crypt->reserve);
 	if (r)
 		return r;
 	ti->per_io_data_size = sizeof(struct kmsc_io);
@@ -581,7 +479,7 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 /* Zeroed or half-built ones too: these take them. */
 void kmsc_crypt_exit(struct kmsc_crypt *crypt)
 {
-	mempool_exit(&crypt->pages);
+	kmsc_reserve_exit(&crypt->reserve);
 	mempool_exit(&crypt->passes);
 }
 

@@ -8,8 +8,9 @@
 
 #include <linux/bio.h>
 #include <linux/mempool.h>
-#include <linux/mutex.h>
 #include <linux/types.h>
+
+#include "pages.h"
 
 struct dm_dev;
 struct dm_target;
@@ -26,9 +27,7 @@ struct kmsc_params;
  * @sector_size: bytes of an encryption sector
  * @iv_shift:	from 512-byte sectors to what the IV counts
  * @passes:	what it takes to wait for the cipher
- * @pages:	reserve of pages for what writes carry
- * @reserve:	held while waiting for pages, so that two writers never wait
- *		for each other's part of the reserve
+ * @reserve:	of pages for what writes carry
  */
 struct kmsc_crypt {
 	struct dm_target *ti;
@@ -39,8 +38,7 @@ struct kmsc_crypt {
 	unsigned int sector_size;
 	unsigned int iv_shift;
 	mempool_t passes;
-	mempool_t pages;
-	struct mutex reserve; /* the reserve of pages */
+	struct kmsc_reserve reserve;
 };
 
 int kmsc_crypt_setup(void);
