@@ -118,6 +118,20 @@ image() {
 	echo "$path"
 }
 
+# cli_killed_at N ARGUMENTS: SIGKILL before the Nth system call that changes a
+# file. 137: it was killed.
+CLI_CALLS=rename,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
+cli_killed_at() {
+	local n=$1
+	shift
+	# The outer shell says "Killed", which is no news here.
+	{
+		strace -f -qq -o /dev/null -e "trace=$CLI_CALLS" \
+			-e "inject=$CLI_CALLS:signal=SIGKILL:when=$n" \
+			"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null
+	} 2>/dev/null
+}
+
 # read_key IMAGE: KEY becomes its volume key, hex; fails when it does not open
 read_key() {
 	local file=$CLI_DIR/exported-key

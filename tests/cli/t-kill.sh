@@ -7,20 +7,7 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cli_begin
 
-CALLS=rename,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
 MAX=400		# a run that never comes to its end is a failure
-
-# killed_at N ARGUMENTS: kill before the Nth such call. 137: it was killed.
-killed_at() {
-	local n=$1
-	shift
-	# The outer shell says "Killed", which is no news here.
-	{
-		strace -f -qq -o /dev/null -e "trace=$CALLS" \
-			-e "inject=$CALLS:signal=SIGKILL:when=$n" \
-			"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null
-	} 2>/dev/null
-}
 
 save() {
 	rm -rf "$CLI_DIR/saved"
@@ -45,7 +32,7 @@ kill_everywhere() {
 	save
 	for ((n = 1; n < MAX; n += step)); do
 		restore
-		killed_at "$n" "$@"
+		cli_killed_at "$n" "$@"
 		status=$?
 		[ "$status" = 137 ] || break
 		kills=$((kills + 1))

@@ -132,6 +132,8 @@ int cmd_kms_renew(struct cli *cli);
 int cmd_kms_unset(struct cli *cli);
 int cmd_kms_rewrap(struct cli *cli);
 int cmd_format(struct cli *cli);
+int cmd_bind(struct cli *cli);
+int cmd_unbind(struct cli *cli);
 int cmd_open(struct cli *cli);
 int cmd_close(struct cli *cli);
 int cmd_list(struct cli *cli);

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* format DEV */
 #include <errno.h>
-#include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/volume-table.h"
 #include "kms/config.h"
 #include "kms/kms.h"
 #include "volume/create.h"
@@ -37,18 +36,6 @@ static int parse(struct cli *cli, struct create *c)
 				KMSC_SECTOR_MAX, &c->sector_size);
 	c->key_bytes = bits / 8;
 	return r;
-}
-
-/* The path as it will be found again from another directory. */
-static int absolute(struct cli *cli, const char *path, char **ret)
-{
-	char *p = *path == '/' ? strdup(path) : realpath(path, NULL);
-
-	if (!p)
-		return op_fail(&cli->op, -errno, "%s: %s", path,
-			       strerror(errno));
-	*ret = p;
-	return 0;
 }
 
 static int find_entry(struct cli *cli, const char *name, struct generation *g)
@@ -99,7 +86,7 @@ int cmd_format(struct cli *cli)
 	int r = parse(cli, &c);
 
 	if (!r)
-		r = absolute(cli, cli->args[0], &device);
+		r = volume_absolute(cli, cli->args[0], &device);
 	if (!r)
 		r = options_has(cli, OPT_FORCE) ?
 			    probe_unused(&cli->op, device) :

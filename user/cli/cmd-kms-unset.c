@@ -12,6 +12,14 @@ static int downgrade(struct cli *cli, struct change *c)
 {
 	int r = change_downgrade(&cli->op, c);
 
+	/* The KMS does not give the keys any more, so nothing was begun. */
+	if (r && r != -EBUSY && r != -ENODATA && !c->n)
+		op_next(&cli->op,
+			"Nothing is changed. Left to do: bring the KMS, or a "
+			"replica of it, back and run this again ('kmscrypt "
+			"kms set' takes a new address); or 'kmscrypt unbind' "
+			"the volumes that another entry opens; or give the "
+			"others up with --forget.");
 	if (!r)
 		output_warning(cli,
 			       "the volumes of entry '%s' now open with a key "
@@ -63,10 +71,11 @@ static int refused(struct cli *cli, const struct change *c, int err)
 		for (size_t i = 0; i < c->n; i++)
 			output_line("  %s %s", c->items[i].uuid,
 				    c->items[i].device);
-	op_next(&cli->op, "Move them with 'kmscrypt kms set', or keep them on "
-			  "this host's own key with --allow-downgrade; "
-			  "--forget drops the entry, and they do not open here "
-			  "any more.");
+	op_next(&cli->op, "Move them with 'kmscrypt kms set', or 'kmscrypt "
+			  "unbind' those that another entry opens, or keep "
+			  "them on this host's own key with "
+			  "--allow-downgrade; --forget drops the entry, and "
+			  "they do not open here any more.");
 	return err;
 }
 
@@ -82,7 +91,7 @@ static int unset(struct cli *cli, struct change *c)
 	if (c->n)
 		output_warning(cli,
 			       "%zu known volume%s not open on this host any "
-			       "more",
+			       "more, unless another entry opens them",
 			       c->n, c->n == 1 ? " does" : "s do");
 	if (cli->json)
 		return print_json(c, true);

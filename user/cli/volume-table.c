@@ -2,12 +2,25 @@
 #include "cli/volume-table.h"
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "volume/binding.h"
 #include "volume/header.h"
 #include "volume/luks.h"
 #include "volume/mapping.h"
+
+int volume_absolute(struct cli *cli, const char *path, char **ret)
+{
+	char *p = *path == '/' ? strdup(path) : realpath(path, NULL);
+
+	if (!p)
+		return op_fail(&cli->op, -errno, "%s: %s", path,
+			       strerror(errno));
+	*ret = p;
+	return 0;
+}
 
 /* The first that can be read; they all have to say the same. */
 static const struct binding *pick(const struct header *h)

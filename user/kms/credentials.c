@@ -12,6 +12,7 @@
 #include "base/op.h"
 #include "kms/config-json.h"
 #include "kms/login-state.h"
+#include "kms/silence.h"
 
 #define PEM_MAX (256 * 1024)
 #define TOKEN_MAX (64 * 1024)
@@ -192,6 +193,8 @@ int config_drop_credentials(struct op *op, const char *id)
 	if (!wrapped_entry_ok(id))
 		return -EINVAL;
 	r = login_state_drop(id);
+	if (r == 0)
+		r = silence_drop(id);
 	if (r < 0)
 		return failed(op, r, "drop the login of generation", id);
 	path = credential_path(id, NULL);

@@ -109,23 +109,44 @@ static int ours(int err)
 	return err == -EACCES || err == -EPERM ? -ENOKEY : err;
 }
 
-/* All that asking the plan's KMSs will need, before files are out of reach. */
-static int open_ways(struct op *op, struct unlock_plan *plan)
+static int open_way(struct op *op, struct generation *g)
 {
 	struct dial_address address;
-	size_t i, j;
+	size_t i;
+	int r;
+
+	r = endpoint_prepare(op, g);
+	for (i = 0; i < g->naddresses && r == 0; i++)
+		if (endpoint_address(g, i, &address) == 0)
+			r = netchild_allow(&address);
+	return r;
+}
+
+/*
+ * All that asking the plan's KMSs will need, before files are out of reach.
+ * One that cannot be had does not take the others down.
+ */
+static int open_ways(struct op *op, struct unlock_plan *plan)
+{
+	struct op words = *op;
+	bool usable = false;
 	int r = 0;
+	size_t i;
 
-	for (i = 0; i < plan->n && r == 0; i++) {
-		struct generation *g = &plan->candidates[i].generation;
+	for (i = 0; i < plan->n; i++) {
+		struct unlock_candidate *c = &plan->candidates[i];
 
-		if (plan->candidates[i].err)
+		if (c->err)
 			continue;
-		r = endpoint_prepare(op, g);
-		for (j = 0; j < g->naddresses && r == 0; j++)
-			if (endpoint_address(g, j, &address) == 0)
-				r = netchild_allow(&address);
+		c->err = open_way(&words, &c->generation);
+		if (c->err == 0)
+			usable = true;
+		else
+			r = c->err;
 	}
+	if (usable)
+		return 0;
+	*op = words;
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include "volume/rebind.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +123,53 @@ static int unwrap_any(struct op *op, struct rebind *b, const struct header *h,
 		s->kms = NULL;
 	}
 	return r;
+}
+
+/* Do others than the entry's have a binding, which may open? */
+static bool has_others(struct rebind *b, const struct header *h)
+{
+	for (size_t i = 0; i < h->nbindings; i++)
+		if (!h->bindings[i].err && !source_of(b, &h->bindings[i]) &&
+		    !is_target(b, &h->bindings[i]))
+			return true;
+	return false;
+}
+
+/*
+ * The capsule, from the entry's own KMS or, when that does not give it, from
+ * another one that the volume is bound to.
+ */
+static int unwrap_somehow(struct op *op, struct rebind *b,
+			  const struct luks_place *place,
+			  const struct header *h,
+			  const struct binding **ret_from, struct capsule *ret)
+{
+	_cleanup_unlocked_ struct unlocked u = { 0 };
+	_cleanup_plan_ struct unlock_plan plan = { 0 };
+	struct op own = *op, other;
+	int r;
+
+	if (!has_others(b, h))
+		return unwrap_any(op, b, h, ret_from, ret);
+	if (op->deadline_ms && op_left_ms(op, INT64_MAX) > 0)
+		own.deadline_ms -= op_left_ms(op, INT64_MAX) / 2;
+	r = unwrap_any(&own, b, h, ret_from, ret);
+	if (!r)
+		return 0;
+	other = *op;
+	if (unlock_prepare(&other, place, h->uuid, NULL, 0, &plan) ||
+	    unlock_run(&other, &plan, &u)) {
+		/* What the entry's own KMS said is what has to be put right. */
+		own.deadline_ms = op->deadline_ms;
+		*op = own;
+		return r;
+	}
+	for (size_t i = 0; i < h->nbindings; i++)
+		if (source_of(b, &h->bindings[i]))
+			*ret_from = &h->bindings[i];
+	*ret = u.capsule;
+	u.capsule.key = SECRET_EMPTY; /* moved */
+	return 0;
 }
 
 /* The target's binding of @h that proves to work, else NULL. */
@@ -287,7 +335,7 @@ int rebind_volume(struct op *op, struct rebind *b,
 		 */
 		if (damaged)
 			return damaged;
-		r = unwrap_any(op, b, &h, &from, &c);
+		r = unwrap_somehow(op, b, place, &h, &from, &c);
 		if (!r)
 			r = add_binding(op, b, place, &h, from, &c);
 		if (r)
@@ -309,7 +357,7 @@ int rebind_prove(struct op *op, struct rebind *b,
 	const struct binding *from;
 	int r = luks_read(op, place, &h);
 
-	return r ? r : unwrap_any(op, b, &h, &from, &c);
+	return r ? r : unwrap_somehow(op, b, place, &h, &from, &c);
 }
 
 static int rewrap_one(struct op *op, struct rebind *b,

@@ -8,16 +8,20 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "base/op.h"
 #include "kms/kms.h"
+#include "kms/silence.h"
 
 void unlock_plan_free(struct unlock_plan *plan)
 {
 	size_t i;
 
-	for (i = 0; i < plan->n; i++)
+	for (i = 0; i < plan->n; i++) {
 		generation_free(&plan->candidates[i].generation);
+		file_close_fd(&plan->candidates[i].silence);
+	}
 	free(plan->candidates);
 	plan->candidates = NULL;
 	plan->n = 0;
@@ -139,6 +143,33 @@ static int prepare_candidate(struct op *op, const struct binding *b,
 	return r;
 }
 
+/* Small is tried first. */
+static int urgency(const struct unlock_candidate *c)
+{
+	if (silence_lately(c->silence))
+		return 2;
+	return c->generation.state != GENERATION_CURRENT;
+}
+
+/* Stable: what is equal stays as it is in the header. */
+static void sort(struct unlock_plan *plan)
+{
+	int keys[KMSC_MAX_BINDINGS];
+
+	for (size_t i = 0; i < plan->n; i++) {
+		struct unlock_candidate c = plan->candidates[i];
+		int key = urgency(&c);
+		size_t k = i;
+
+		for (; k && keys[k - 1] > key; k--) {
+			keys[k] = keys[k - 1];
+			plan->candidates[k] = plan->candidates[k - 1];
+		}
+		keys[k] = key;
+		plan->candidates[k] = c;
+	}
+}
+
 static int prepare_candidates(struct op *op, const struct unlock_request *req,
 			      struct unlock_plan *plan)
 {
@@ -158,12 +189,16 @@ static int prepare_candidates(struct op *op, const struct unlock_request *req,
 
 		op_clear(op);
 		c->binding = i;
+		c->silence = -1;
 		c->err = prepare_candidate(op, &h->bindings[i], req, c);
 		plan->n++;
 		if (c->err == 0)
 			usable = true;
+		if (c->err == 0 && h->nbindings > 1)
+			c->silence = silence_open(c->generation.id);
 		weigh(&verdict, c->err, op);
 	}
+	sort(plan);
 	op_clear(op);
 	return usable ? 0 : pronounce(op, &verdict);
 }
@@ -296,6 +331,8 @@ int unlock_run(struct op *op, const struct unlock_plan *plan,
 			continue;
 		sub = share(op, usable--);
 		r = unlock_candidate(&sub, plan, i, ret);
+		silence_note(plan->candidates[i].silence,
+			     r != -EHOSTUNREACH && r != -ETIMEDOUT);
 		if (r == 0)
 			return 0;
 		weigh(&verdict, r, &sub);

@@ -47,6 +47,7 @@ struct unlock_candidate {
 	int err;
 	char entry[CONFIG_ENTRY_NAME_MAX];
 	struct generation generation; /* with its secrets */
+	int silence; /* silence.h; -1 when it is the only one */
 };
 
 struct unlock_plan {
@@ -55,7 +56,7 @@ struct unlock_plan {
 	struct registry_volume volume;
 	unsigned int flags;
 	size_t n;
-	struct unlock_candidate *candidates;
+	struct unlock_candidate *candidates; /* in the order to try them */
 };
 
 struct unlocked {
@@ -89,8 +90,9 @@ int unlock_prepare(struct op *op, const struct luks_place *place,
  * unlock_run() - ask the KMS of each candidate until one gives the key
  * @ret:	unlocked_free() it, also after a failure
  *
- * The time left is shared out, so that one KMS that says nothing leaves time
- * for the next. Several failures: a decision of a KMS wins over the lack of
+ * In this order: those that did not answer lately come last, and before them
+ * those of a retiring generation. The time left is shared out, so that one KMS
+ * that says nothing leaves time for the next. Several failures: a decision of a KMS wins over the lack of
  * an answer, and the harder decision over the softer (revoked, denied,
  * rejected, damaged, malformed answer, no such key, unreachable, no entry):
  * who is told "unreachable" waits and tries again, which is wrong when one
