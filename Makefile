@@ -94,7 +94,7 @@ check-debug:
 	@KERNELS=debug tests/check.sh vm
 
 soak:
-	@SOAK=1 KERNELS="$(KERNELS)" tests/check.sh kms cli vm
+	@SOAK=1 KERNELS="$(KERNELS)" tests/check.sh unit kms cli vm
 
 style:
 	@tests/check.sh style

@@ -32,6 +32,17 @@ static inline void luks2_seal(uint8_t *copy, size_t size)
 	EVP_Digest(copy, size, sum, NULL, EVP_sha256(), NULL);
 }
 
+/* @copy gets @text as its JSON and a checksum. Return: 0, -1: no room. */
+static inline int luks2_fill(uint8_t *copy, size_t size, const char *text)
+{
+	if (strlen(text) >= size - LUKS2_JSON_AT)
+		return -1;
+	memset(copy + LUKS2_JSON_AT, 0, size - LUKS2_JSON_AT);
+	memcpy(copy + LUKS2_JSON_AT, text, strlen(text));
+	luks2_seal(copy, size);
+	return 0;
+}
+
 /* Applies @change to both copies. Return: 0, -1. */
 static inline int luks2_edit(const char *path, luks2_change change,
 			     const void *arg)
@@ -39,7 +50,6 @@ static inline int luks2_edit(const char *path, luks2_change change,
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 	struct json_object *root = NULL;
 	uint8_t *copy = NULL;
-	const char *text;
 	uint64_t size;
 	int i, r = -1;
 
@@ -56,14 +66,11 @@ static inline int luks2_edit(const char *path, luks2_change change,
 		if (!root)
 			goto out;
 		change(root, arg);
-		text = json_object_to_json_string_ext(root, 0);
-		if (strlen(text) >= size - LUKS2_JSON_AT)
+		if (luks2_fill(copy, size,
+			       json_object_to_json_string_ext(root, 0)) < 0)
 			goto out;
-		memset(copy + LUKS2_JSON_AT, 0, size - LUKS2_JSON_AT);
-		memcpy(copy + LUKS2_JSON_AT, text, strlen(text));
 		json_object_put(root);
 		root = NULL;
-		luks2_seal(copy, size);
 		if (pwrite(fd, copy, size, (off_t)(i * size)) != (ssize_t)size)
 			goto out;
 	}
