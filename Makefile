@@ -5,7 +5,7 @@
 # make check-debug  the vm ring on a kernel that looks for errors; the first
 #                   time that kernel is built, which takes half an hour
 # make soak         the rings kms, cli and vm with their full counts, for hours
-# make bench        how fast it is (BENCH=quick: the 4 KiB cells; KERNELS=...)
+# make bench        how fast it is (BENCH=quick, icount, smp2; KERNELS=...)
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
 # make dkms-install the module's source for dkms, instead of the module

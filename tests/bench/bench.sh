@@ -1,13 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Measure the data path against dm-crypt's: boots a machine that counts
+# Measure the data path against dm-crypt's; writes build/bench/report.json,
+# report.md and a plot a mode. Most modes boot a machine that counts
 # instructions instead of time, so that the figures do not depend on what else
-# this one does, and writes build/bench/report.json and report.md.
+# this one does; the smp2 modes have two processors and a clock, and want this
+# machine for themselves.
 #
 # usage: bench.sh [KERNEL...]
 #
-# BENCH=quick leaves it at 4 KiB. The first kernel (6.1) is the one whose
+# BENCH=quick leaves it at 4 KiB and one processor, BENCH=icount at one
+# processor, BENCH=smp2 at two. The first kernel (6.1) is the one whose
 # report is called just report; others are report-KERNEL.
 set -euo pipefail
 
@@ -15,41 +18,52 @@ here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 vm=$checkout/tests/vm
 out=$checkout/build/bench
-amount=full
-[ "${BENCH-}" != quick ] || amount=quick
 [ $# -gt 0 ] || set -- 6.1
 
-# measure KERNEL MODE CPU: one boot, its lines into MODE.txt
+case ${BENCH:-full} in
+full) modes=(icount icount-noerms smp2 smp2-busy) ;;
+quick) modes=(icount) ;;
+icount) modes=(icount icount-noerms) ;;
+smp2) modes=(smp2 smp2-busy) ;;
+*)
+	sed -n 's/^# BENCH/BENCH/p' "$0" >&2
+	exit 1
+	;;
+esac
+
+# measure KERNEL MODE: one boot, its lines into MODE-KERNEL.txt
 measure() {
-	local module floor
+	local module floor amount=$2 machine
 
 	module=$("$vm/build-module.sh" "$1")
 	floor=$("$vm/build-module.sh" --source "$here/floor" "$1" \
 		"$checkout/build/module/floor-$1")
+	case $2 in
+	icount-noerms) machine=(--icount --cpu 'max,-erms,-fsrm') ;;
+	icount) machine=(--icount) ;;
+	*) machine=(--smp 2) ;;
+	esac
+	[ "${BENCH-}" != quick ] || amount=quick
 	echo "bench: $1 $2" >&2
-	"$vm/run.sh" --kernel "$1" --icount --cpu "$3" --timeout 1500 \
+	"$vm/run.sh" --kernel "$1" "${machine[@]}" --timeout 2400 \
 		--env "KMSC_MODULE=$module" --env "FLOOR=$floor" \
 		--env "IO=$out/io" -- "$here/guest.sh" "$amount" \
 		>"$out/$2-$1.txt"
 }
 
+"$checkout/tests/install-packages.sh"
 mkdir -p "$out"
 gcc -O2 -Wall -Wextra -Werror -o "$out/io" "$here/io.c"
 for kernel; do
-	modes=(icount)
-	measure "$kernel" icount max
-	if [ "$amount" = full ]; then
-		modes+=(icount-noerms)
-		measure "$kernel" icount-noerms max,-erms,-fsrm
-	fi
-	record=$("$vm/kernel.sh" "$kernel")
-	release=$(sed -n 's/^release=//p' <<<"$record")
 	report=$out/report
 	[ "$kernel" = "$1" ] || report+=-$kernel
 	files=()
 	for mode in "${modes[@]}"; do
+		measure "$kernel" "$mode"
 		files+=("$mode=$out/$mode-$kernel.txt")
 	done
+	record=$("$vm/kernel.sh" "$kernel")
+	release=$(sed -n 's/^release=//p' <<<"$record")
 	/usr/bin/python3 "$here/report.py" "$release" "$report" "${files[@]}"
 	cat "$report.md"
 done

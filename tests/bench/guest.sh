@@ -2,15 +2,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # In the guest: measure, print "cell SECTOR WORKLOAD BYTES DEPTH TARGET NS..."
-# and "call HANDLE OP BYTES NS", NS in hundredths.
+# and "call HANDLE OP BYTES NS", NS of a call in hundredths.
 #
-# usage: guest.sh quick|full, with IO, FLOOR and KMSC_MODULE in the environment
+# usage: guest.sh MODE, with IO, FLOOR and KMSC_MODULE in the environment
+#
+# MODE is quick, icount, icount-noerms, smp2 or smp2-busy.
 set -uo pipefail
 lib=$(cd "$(dirname "$0")/../vm/guest" && pwd)
 # shellcheck source-path=SCRIPTDIR source=../vm/guest/kernel-lib.sh
 . "$lib/kernel-lib.sh"
 
-rounds=3
+mode=$1
+case $mode in
+smp2*) rounds=15 smalls=256 larges=16 huges=4 ;;
+*) rounds=3 smalls=1024 larges=64 huges=16 ;;
+esac
 
 # cells SECTOR BYTES COUNT DEPTHS WORKLOADS
 cells() {
@@ -37,9 +43,16 @@ targets() {
 		create ours "$(line options="sector_size:$sector")"
 }
 
-modprobe dm-crypt
+# Something else to do for the second processor, until we are done.
+busy() {
+	# shellcheck disable=SC2016 # it is that shell's
+	taskset -c 1 sh -c 'while kill -0 "$1"; do :; done' busy $$ &
+}
+
+# While the guest waits for the host's files its clock runs ahead, so that
+# nobody in the kernel may have to wait for a module.
+modprobe -a dm-crypt aesni-intel xts ecb
 brd 64
-# While the guest waits for the host's files its clock runs ahead.
 echo 600000 >/sys/module/kmscrypt/parameters/timeout_ms
 # so that no page of it is allocated while we measure
 dd if=/dev/zero of=$dev bs=1M count=64 oflag=direct status=none
@@ -47,13 +60,14 @@ dd if=/dev/zero of=$dev bs=1M count=64 oflag=direct status=none
 sleep 40
 insmod "$FLOOR" || exit
 dmesg | sed -n 's/.*kmsc_floor: \([a-z]* [a-z]* [0-9]* [0-9]*\)$/call \1/p'
+[ "$mode" != smp2-busy ] || busy
 
 for sector in 512 4096; do
 	targets $sector || exit
-	cells $sector 4096 1024 '1 32' 'randread randwrite'
-	if [ "$1" = full ]; then
-		cells $sector $((128 << 10)) 64 '1 4' 'read write'
-		cells $sector $((1 << 20)) 16 '1 4' 'read write'
+	cells $sector 4096 $smalls '1 32' 'randread randwrite'
+	if [ "$mode" != quick ]; then
+		cells $sector $((128 << 10)) $larges '1 4' 'read write'
+		cells $sector $((1 << 20)) $huges '1 4' 'read write'
 	fi
 	remove linear crypt nowq ours
 done

@@ -4,11 +4,14 @@
 
 usage: report.py RELEASE REPORT MODE=FILE...
 
-Writes REPORT.json and REPORT.md. "floor" is what dm-linear takes plus one
-call of the crypto API a sector, with the cheapest handle that there is.
+Writes REPORT.json, REPORT.md and for each mode REPORT-MODE.svg. "floor" is
+what dm-linear takes plus one call of the crypto API a sector, with the cheapest
+handle that there is.
 """
 import json
+import pathlib
 import statistics
+import subprocess
 import sys
 
 TARGETS = ["raw", "linear", "floor", "crypt", "crypt-nowq", "kmscrypt"]
@@ -45,44 +48,95 @@ def as_json(mode, cells):
             "mode": mode, "sector": sector, "workload": workload, "bs": size,
             "qd": depth, "target": target,
             "ns_per_io": statistics.median(values),
-            "spread": [min(values), max(values)],
+            "spread": list(spread(values)),
         }
+
+
+def spread(values):
+    """The quarter below and the quarter above: one hiccup is not news."""
+    if len(values) < 4:
+        return min(values), max(values)
+    low, _, high = statistics.quantiles(values, n=4)
+    return low, high
 
 
 def size_name(size):
     return f"{size >> 20}M" if size >= 1 << 20 else f"{size >> 10}k"
 
 
+def cell_name(cell):
+    return f"{cell[1]} {size_name(cell[2])} qd{cell[3]}"
+
+
+def medians(cells, cell):
+    return {t: statistics.median(cells[(*cell, t)]) for t in TARGETS}
+
+
+def rows(cells, sector):
+    """The names of a sector size's cells, without the target."""
+    return dict.fromkeys(key[:4] for key in cells if key[0] == sector)
+
+
+def sectors(cells):
+    return sorted({key[0] for key in cells})
+
+
+def plot(mode, cells, report):
+    """Draw times floor, the two sector sizes one above the other."""
+    data = pathlib.Path(f"{report}-{mode}.dat")
+    with data.open("w", encoding="utf-8") as out:
+        for sector in sectors(cells):
+            for cell in rows(cells, sector):
+                ns = medians(cells, cell)
+                ratios = [ns[target] / ns["floor"]
+                          for target in ("crypt", "crypt-nowq", "kmscrypt")]
+                print(f'"{cell_name(cell)}"', *ratios, file=out)
+            print("\n", file=out)
+    settings = (f"data='{data}'; out='{report}-{mode}.svg'; "
+                f"name='kmscrypt and dm-crypt, {mode}'")
+    subprocess.run(["gnuplot", "-e", settings,
+                    pathlib.Path(__file__).with_name("plot.gp")], check=True)
+    data.unlink()
+
+
 def as_text(mode, cells, calls):
     yield f"## {mode}\n\n"
     for (handle, way, size), cost in calls.items():
         yield f"- a call, {handle} handle, {way}, {size} bytes: {cost:.0f}\n"
-    for sector in sorted({key[0] for key in cells}):
+    for sector in sectors(cells):
         yield f"\n### Sectors of {sector} bytes\n\n| cell |"
         yield "".join(f" {target} |" for target in TARGETS)
-        yield " kmscrypt/floor | nowq/kmscrypt | crypt/kmscrypt |\n|---|"
-        yield "--:|" * (len(TARGETS) + 3) + "\n"
-        for cell in dict.fromkeys(k[:4] for k in cells if k[0] == sector):
-            ns = {t: statistics.median(cells[(*cell, t)]) for t in TARGETS}
+        yield " kmscrypt/floor | nowq/kmscrypt | crypt/kmscrypt |"
+        yield " spread |\n|---|"
+        yield "--:|" * (len(TARGETS) + 4) + "\n"
+        for cell in rows(cells, sector):
+            ns = medians(cells, cell)
             ours = ns["kmscrypt"]
-            yield f"| {cell[1]} {size_name(cell[2])} qd{cell[3]} |"
+            low, high = spread(cells[(*cell, "kmscrypt")])
+            yield f"| {cell_name(cell)} |"
             yield "".join(f" {ns[target]:.0f} |" for target in TARGETS)
             yield (f" {ours / ns['floor']:.3f} |"
                    f" {ns['crypt-nowq'] / ours:.2f} |"
-                   f" {ns['crypt'] / ours:.2f} |\n")
+                   f" {ns['crypt'] / ours:.2f} |"
+                   f" {low / ours:.2f}-{high / ours:.2f} |\n")
     yield "\n"
 
 
 HEAD = """# kmscrypt on {release}
 
-Instructions an I/O of one processor (QEMU -icount), over a ramdisk that was
-written before; AES-256-XTS. The median of three rounds; report.json has the
-spread. floor is dm-linear plus one call of the crypto API a sector.
-icount-noerms is a processor without fast string instructions, where clearing
-a page costs closer to what hardware takes.
+Over a ramdisk that was written before; AES-256-XTS. floor is dm-linear plus
+one call of the crypto API a sector. Figures are medians.
 
-Not shown: cache misses, the cost of saving vector registers, and anything
-that a second processor would do or suffer.
+The icount modes give instructions an I/O of one processor (QEMU -icount),
+three rounds. icount-noerms is a processor without fast string instructions,
+where clearing a page costs closer to what hardware takes. They do not show
+cache misses, the cost of saving vector registers, and anything that a second
+processor would do or suffer.
+
+The smp2 modes give nanoseconds an I/O of an emulated machine with two
+processors, 15 rounds over all targets in turn; in smp2-busy the second one is
+busy with something else. Only ratios within a mode mean anything. spread is
+kmscrypt's first quartile to its third, as parts of the median.
 
 """
 
@@ -97,6 +151,7 @@ def main():
             cells, calls = read(name)
             everything += as_json(mode, cells)
             text.writelines(as_text(mode, cells, calls))
+            plot(mode, cells, report)
     with open(report + ".json", "w", encoding="utf-8") as out:
         json.dump({"kernel": release, "cells": everything}, out, indent=1)
         out.write("\n")
