@@ -45,6 +45,11 @@ _kmscrypt_kind() {
 	case $1 in
 	ENTRY) _kmscrypt_reply "$(kmscrypt commands entries 2>/dev/null)" "$2" ;;
 	NAME) _kmscrypt_reply "$(kmscrypt commands volumes 2>/dev/null)" "$2" ;;
+	'DEV|NAME')
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$2")
+		_kmscrypt_reply "$(kmscrypt commands volumes 2>/dev/null)" "$2"
+		;;
 	FILE | PATH* | '[PATH'* | DEV*)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")

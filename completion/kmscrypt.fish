@@ -7,6 +7,9 @@ function __kmscrypt_kind
             kmscrypt commands entries 2>/dev/null
         case NAME
             kmscrypt commands volumes 2>/dev/null
+        case 'DEV|NAME'
+            __fish_complete_path (commandline -ct)
+            kmscrypt commands volumes 2>/dev/null
         case FILE 'PATH*' '[PATH*' 'DEV*'
             __fish_complete_path (commandline -ct)
         case '*|*'

@@ -50,6 +50,13 @@ enum option_id {
 	OPT_IV_LARGE_SECTORS,
 	OPT_ALLOW_DISCARDS,
 	OPT_READONLY,
+	OPT_LEASE,
+	OPT_NONE,
+	OPT_ON_LOCK,
+	OPT_QUEUE_CAP,
+	OPT_EVICT,
+	OPT_FREEZE,
+	OPT_UMOUNT,
 	OPT_DUMP_VOLUME_KEY,
 	OPT_VOLUME_KEY_FILE,
 	/* many */
@@ -134,6 +141,10 @@ int cmd_kms_rewrap(struct cli *cli);
 int cmd_format(struct cli *cli);
 int cmd_bind(struct cli *cli);
 int cmd_unbind(struct cli *cli);
+int cmd_lease(struct cli *cli);
+int cmd_lock(struct cli *cli);
+int cmd_unlock(struct cli *cli);
+int cmd_resize(struct cli *cli);
 int cmd_open(struct cli *cli);
 int cmd_close(struct cli *cli);
 int cmd_list(struct cli *cli);

@@ -6,10 +6,12 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/lease-options.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
 #include "kms/config.h"
 #include "kms/kms.h"
+#include "volume/bindings.h"
 #include "volume/create.h"
 #include "volume/header.h"
 #include "volume/luks.h"
@@ -17,12 +19,13 @@
 
 static int parse(struct cli *cli, struct create *c)
 {
+	struct bindings_lease lease = { .queue_cap_s =
+						KMSC_QUEUE_CAP_DEFAULT_S };
 	uint32_t bits = LUKS_KEY_BYTES_DEFAULT * 8;
 	int r = options_entry(cli, &c->entry);
 
 	c->cipher = cli->opt[OPT_CIPHER];
 	c->label = cli->opt[OPT_LABEL];
-	c->queue_cap_s = KMSC_QUEUE_CAP_DEFAULT_S;
 	if (c->label && strlen(c->label) >= HEADER_LABEL_MAX)
 		return op_fail(&cli->op, -EINVAL,
 			       "a label has at most %d bytes",
@@ -34,7 +37,12 @@ static int parse(struct cli *cli, struct create *c)
 	if (!r)
 		r = options_u32(cli, OPT_SECTOR_SIZE, KMSC_SECTOR_MIN,
 				KMSC_SECTOR_MAX, &c->sector_size);
+	if (!r)
+		r = lease_options_apply(cli, &lease);
 	c->key_bytes = bits / 8;
+	c->policy = lease.policy;
+	c->lease_s = lease.lease_s;
+	c->queue_cap_s = lease.queue_cap_s;
 	return r;
 }
 
@@ -67,7 +75,8 @@ static int report(struct cli *cli, const char *device, const struct create *c,
 	    json_add_string(obj, "entry", c->entry) ||
 	    json_add_string(obj, "cipher", h->segment.cipher) ||
 	    json_add_u64(obj, "key_bytes", c->key_bytes) ||
-	    json_add_u64(obj, "sector_size", h->segment.sector_size)) {
+	    json_add_u64(obj, "sector_size", h->segment.sector_size) ||
+	    json_add_u64(obj, "lease_s", c->lease_s)) {
 		json_object_put(obj);
 		return -ENOMEM;
 	}

@@ -72,7 +72,8 @@ const struct command commands[] = {
 	  .min_args = 1,
 	  .max_args = 1,
 	  .options = KMS | O(FORCE) | O(LABEL) | O(CIPHER) | O(KEY_SIZE) |
-		     O(SECTOR_SIZE) | O(IV_LARGE_SECTORS),
+		     O(SECTOR_SIZE) | O(IV_LARGE_SECTORS) | O(LEASE) |
+		     O(ON_LOCK) | O(QUEUE_CAP),
 	  .run = cmd_format },
 	{ .path = "bind",
 	  .args = "DEV",
@@ -90,6 +91,14 @@ const struct command commands[] = {
 	  .options = KMS | O(FORCE),
 	  .required = O(NAME),
 	  .run = cmd_unbind },
+	{ .path = "lease",
+	  .args = "DEV|NAME",
+	  .help = "show or change how long it stays open without the KMS",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .options = COMMON | O(TIMEOUT) | O(LEASE) | O(NONE) | O(ON_LOCK) |
+		     O(QUEUE_CAP),
+	  .run = cmd_lease },
 	{ .path = "open",
 	  .args = "DEV NAME",
 	  .help = "map the volume as /dev/mapper/NAME",

@@ -101,91 +101,6 @@ static int task_run_udev(struct dm_task *t)
 	return r;
 }
 
-int mapping_fill(struct op *op, const struct header *h, const char *device,
-		 uint32_t key_bytes, uint32_t flags, uint64_t len,
-		 struct mapping_table *ret)
-{
-	if (strlen(device) >= sizeof(ret->device) ||
-	    strpbrk(device, " \t\r\n\\"))
-		return op_fail(op, -EINVAL,
-			       "'%s' cannot stand in a table (too long, or "
-			       "blanks in it)",
-			       device);
-	memset(ret, 0, sizeof(*ret));
-	ret->len = len;
-	memcpy(ret->cipher, h->segment.cipher, sizeof(ret->cipher));
-	ret->key_bytes = key_bytes;
-	memcpy(ret->uuid, h->uuid, sizeof(ret->uuid));
-	ret->iv_offset = h->segment.iv_tweak;
-	strcpy(ret->device, device); /* fits, see above */
-	ret->offset = h->segment.offset / 512;
-	ret->sector_size = h->segment.sector_size;
-	ret->flags = flags;
-	return 0;
-}
-
-/* Optional arguments, each with a blank before it; counts them. */
-static int options(const struct mapping_table *t, char *buf, size_t size)
-{
-	const char *p;
-	int n = 0;
-	int len;
-
-	len = snprintf(buf, size, "%s", "");
-	if (t->allow_discards && ++n)
-		len += snprintf(buf + len, size - (size_t)len,
-				" allow_discards");
-	if (t->sector_size != KMSC_SECTOR_MIN && ++n)
-		len += snprintf(buf + len, size - (size_t)len,
-				" sector_size:%u", t->sector_size);
-	if ((t->flags & KMSC_DESC_IV_LARGE_SECTORS) && ++n)
-		len += snprintf(buf + len, size - (size_t)len,
-				" iv_large_sectors");
-	if (!t->options[0])
-		return n;
-	snprintf(buf + len, size - (size_t)len, " %s", t->options);
-	for (p = t->options; *p; p++)
-		if (*p == ' ')
-			n++;
-	return n + 1;
-}
-
-int mapping_params(const struct mapping_table *t, char **ret)
-{
-	char opts[sizeof(t->options) + 96];
-	int n = options(t, opts, sizeof(opts));
-	char *text;
-	int r;
-
-	r = asprintf(&text, "%s :%u:%s:%s %llu %s %llu", t->cipher,
-		     t->key_bytes, KMSC_TABLE_KEY_TYPE, t->uuid,
-		     (unsigned long long)t->iv_offset, t->device,
-		     (unsigned long long)t->offset);
-	if (r < 0)
-		return -ENOMEM;
-	if (!n) {
-		*ret = text;
-		return 0;
-	}
-	r = asprintf(ret, "%s %d%s", text, n, opts);
-	free(text);
-	return r < 0 ? -ENOMEM : 0;
-}
-
-int mapping_line(const struct mapping_table *t, char **ret)
-{
-	char *params;
-	int r;
-
-	r = mapping_params(t, &params);
-	if (r < 0)
-		return r;
-	r = asprintf(ret, "%llu %llu %s %s", (unsigned long long)t->start,
-		     (unsigned long long)t->len, KMSC_TARGET_NAME, params);
-	free(params);
-	return r < 0 ? -ENOMEM : 0;
-}
-
 /* What device-mapper and udev take as it is; others would be mangled. */
 bool mapping_name_ok(const char *name)
 {
@@ -249,22 +164,17 @@ static bool target_missing(void)
 	return true;
 }
 
-static int load(struct op *op, const char *name, const struct mapping_table *m,
-		bool read_only)
+static int load(struct op *op, const char *name, uint64_t len,
+		const char *params, bool read_only)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
-	char *params;
-	int ok, r;
+	int r;
 
 	r = task_new(DM_DEVICE_RELOAD, name, &t);
 	if (r < 0)
 		return r;
-	r = mapping_params(m, &params);
-	if (r < 0)
-		return r;
-	ok = dm_task_add_target(t, m->start, m->len, KMSC_TARGET_NAME, params);
-	free(params);
-	if (!ok || (read_only && !dm_task_set_ro(t)))
+	if (!dm_task_add_target(t, 0, len, KMSC_TARGET_NAME, params) ||
+	    (read_only && !dm_task_set_ro(t)))
 		return -ENOMEM;
 	r = task_run(t);
 	if (r == -EINVAL && target_missing()) {
@@ -312,6 +222,7 @@ static int drop(const char *name, bool deferred)
 int mapping_create(struct op *op, const char *name,
 		   const struct mapping_table *t, bool read_only)
 {
+	_cleanup_free_ char *params = NULL;
 	char dm_uuid[MAPPING_UUID_MAX];
 	int r;
 
@@ -321,10 +232,12 @@ int mapping_create(struct op *op, const char *name,
 	r = mapping_dm_uuid(t->uuid, name, dm_uuid);
 	if (r < 0)
 		return op_fail(op, r, "the name '%s' is too long", name);
-	r = create_empty(op, name, dm_uuid);
+	r = mapping_params(t, &params);
+	if (r == 0)
+		r = create_empty(op, name, dm_uuid);
 	if (r < 0)
 		return r;
-	r = load(op, name, t, read_only);
+	r = load(op, name, t->len, params, read_only);
 	if (r == 0)
 		r = resume(op, name);
 	if (r < 0)
@@ -352,8 +265,12 @@ static bool parse_dm_uuid(const char *dm_uuid, char *ret)
 	return uuid_parse(ret, bytes) == 0;
 }
 
-/* Parameters of the first target, which must be ours; @type says which text. */
-static int target_params(struct op *op, int type, const char *name, char **ret)
+/*
+ * Parameters of the first target, which must be ours; @type says which text.
+ * @ret_len: its length in sectors, or NULL
+ */
+static int target_params(struct op *op, int type, const char *name, char **ret,
+			 uint64_t *ret_len)
 {
 	_cleanup_task_ struct dm_task *t = NULL;
 	char *target = NULL, *params = NULL;
@@ -369,6 +286,8 @@ static int target_params(struct op *op, int type, const char *name, char **ret)
 	dm_get_next_target(t, NULL, &start, &len, &target, &params);
 	if (!target || strcmp(target, KMSC_TARGET_NAME) || !params)
 		return absent(op, name);
+	if (ret_len)
+		*ret_len = len;
 	*ret = strdup(params);
 	return *ret ? 0 : -ENOMEM;
 }
@@ -385,7 +304,7 @@ static int uuid_from_table(struct op *op, const char *name, char *ret)
 	const char *uuid;
 	int r;
 
-	r = target_params(op, DM_DEVICE_TABLE, name, &params);
+	r = target_params(op, DM_DEVICE_TABLE, name, &params, NULL);
 	if (r < 0)
 		return r;
 	uuid = strstr(params, mark);
@@ -502,7 +421,7 @@ static int target_text(struct op *op, int type, const char *name, char **ret)
 	struct mapping m;
 	int r = mapping_info(op, name, &m);
 
-	return r < 0 ? r : target_params(op, type, name, ret);
+	return r < 0 ? r : target_params(op, type, name, ret, NULL);
 }
 
 int mapping_status(struct op *op, const char *name, char **ret)
@@ -513,6 +432,52 @@ int mapping_status(struct op *op, const char *name, char **ret)
 int mapping_table_text(struct op *op, const char *name, char **ret)
 {
 	return target_text(op, DM_DEVICE_TABLE, name, ret);
+}
+
+int mapping_device(struct op *op, const char *name,
+		   char ret[MAPPING_DEVICE_MAX])
+{
+	_cleanup_free_ char *params = NULL, *link = NULL, *found = NULL;
+	unsigned int major, minor;
+	int r;
+
+	r = target_text(op, DM_DEVICE_TABLE, name, &params);
+	if (r < 0)
+		return r;
+	/* as the kernel writes it: cipher, key, iv_offset, device */
+	if (sscanf(params, "%*s %*s %*s %u:%u ", &major, &minor) != 2)
+		return op_fail(op, -EBADMSG, "%s has an odd table", name);
+	if (asprintf(&link, "/sys/dev/block/%u:%u", major, minor) < 0) {
+		link = NULL;
+		return -ENOMEM;
+	}
+	found = realpath(link, NULL);
+	if (!found)
+		return op_fail(op, -ENODEV, "%s: its device is gone", name);
+	snprintf(ret, MAPPING_DEVICE_MAX, "/dev%s", strrchr(found, '/'));
+	/* sysfs writes '!' for the '/' in names such as cciss/c0d0 */
+	for (char *p = ret + strlen("/dev/"); *p; p++)
+		if (*p == '!')
+			*p = '/';
+	return 0;
+}
+
+int mapping_resize(struct op *op, const char *name, uint64_t len,
+		   uint64_t *ret_before)
+{
+	_cleanup_free_ char *params = NULL;
+	struct mapping m;
+	int r;
+
+	r = mapping_info(op, name, &m);
+	if (r == 0)
+		r = target_params(op, DM_DEVICE_TABLE, name, &params,
+				  ret_before);
+	if (r < 0 || *ret_before == len)
+		return r;
+	/* The kernel has the key: the volume is open, so no KMS is asked. */
+	r = load(op, name, len, params, m.read_only);
+	return r < 0 ? r : resume(op, name);
 }
 
 int mapping_message(struct op *op, const char *name, const char *message,

@@ -19,30 +19,12 @@
 
 #include <uapi/kmscrypt.h>
 
-#include "volume/header.h"
+#include "volume/mapping-table.h"
 
 struct op;
 
 #define MAPPING_NAME_MAX 128 /* DM_NAME_LEN, with the NUL */
 #define MAPPING_UUID_MAX 129 /* DM_UUID_LEN */
-#define MAPPING_DEVICE_MAX 1024
-#define MAPPING_PARAMS_MAX 2048
-
-/* One line of a table. */
-struct mapping_table {
-	uint64_t start; /* 512-byte sectors */
-	uint64_t len; /* 512-byte sectors */
-	char cipher[KMSC_CIPHER_MAX];
-	uint32_t key_bytes;
-	char uuid[KMSC_UUID_STR_LEN + 1];
-	uint64_t iv_offset; /* 512-byte sectors */
-	char device[MAPPING_DEVICE_MAX]; /* path or major:minor */
-	uint64_t offset; /* 512-byte sectors */
-	uint32_t sector_size; /* bytes */
-	uint32_t flags; /* KMSC_DESC_* */
-	bool allow_discards;
-	char options[256]; /* further ones, spaces between */
-};
 
 struct mapping {
 	char name[MAPPING_NAME_MAX];
@@ -53,23 +35,6 @@ struct mapping {
 	bool suspended, read_only;
 	bool live; /* has a table */
 };
-
-/**
- * mapping_fill() - the table that opens the volume of @h
- * @device:	path of the data device (no blanks)
- * @key_bytes, @flags:	of the binding
- * @len:	luks_data_sectors()
- * Return: 0, -EINVAL (path does not fit or holds blanks).
- */
-int mapping_fill(struct op *op, const struct header *h, const char *device,
-		 uint32_t key_bytes, uint32_t flags, uint64_t len,
-		 struct mapping_table *ret);
-
-/** mapping_params() - all after the target's name; the caller frees it. */
-int mapping_params(const struct mapping_table *t, char **ret);
-
-/** mapping_line() - "<start> <len> kmscrypt <params>"; the caller frees it. */
-int mapping_line(const struct mapping_table *t, char **ret);
 
 /** mapping_name_ok() - may a mapping have this name? */
 bool mapping_name_ok(const char *name);
@@ -108,6 +73,21 @@ int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n);
  */
 int mapping_status(struct op *op, const char *name, char **ret);
 int mapping_table_text(struct op *op, const char *name, char **ret);
+
+/**
+ * mapping_device() - path of the device below, by its kernel name
+ * Return: 0, -ENXIO, -ENODEV: it is gone, -errno.
+ */
+int mapping_device(struct op *op, const char *name,
+		   char ret[MAPPING_DEVICE_MAX]);
+
+/**
+ * mapping_resize() - the same table with another length, in 512-byte sectors
+ * @ret_before:	the length that it had; equal: nothing is done
+ * Return: 0, -ENXIO, -errno.
+ */
+int mapping_resize(struct op *op, const char *name, uint64_t len,
+		   uint64_t *ret_before);
 
 /**
  * mapping_message() - send a message to the target, e.g. "lock"
