@@ -59,6 +59,9 @@ enum option_id {
 	OPT_UMOUNT,
 	OPT_DUMP_VOLUME_KEY,
 	OPT_VOLUME_KEY_FILE,
+	OPT_PASSPHRASE_FILE,
+	OPT_KEY_FILE,
+	OPT_ACCEPT_HEADER,
 	/* many */
 	OPT_NAME,
 	OPT_TIMEOUT,
@@ -152,5 +155,7 @@ int cmd_scan(struct cli *cli);
 int cmd_status(struct cli *cli);
 int cmd_table(struct cli *cli);
 int cmd_dump(struct cli *cli);
+int cmd_enroll(struct cli *cli);
+int cmd_recover(struct cli *cli);
 
 #endif

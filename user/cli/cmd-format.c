@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/entry.h"
 #include "cli/lease-options.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
@@ -46,17 +47,6 @@ static int parse(struct cli *cli, struct create *c)
 	return r;
 }
 
-static int find_entry(struct cli *cli, const char *name, struct generation *g)
-{
-	int r = config_current(&cli->op, name, g);
-
-	if (r == -ENODATA)
-		op_next(&cli->op,
-			"Set one up with 'kmscrypt kms set vault', 'kms set "
-			"kmip', or, without a KMS, 'kms set local'.");
-	return r;
-}
-
 static int report(struct cli *cli, const char *device, const struct create *c,
 		  const struct header *h)
 {
@@ -91,7 +81,6 @@ int cmd_format(struct cli *cli)
 	_cleanup_free_ char *device = NULL;
 	struct create c = { .generation = &g };
 	struct luks_place place = { 0 };
-	struct kms_health health;
 	int r = parse(cli, &c);
 
 	if (!r)
@@ -100,13 +89,9 @@ int cmd_format(struct cli *cli)
 		r = options_has(cli, OPT_FORCE) ?
 			    probe_unused(&cli->op, device) :
 			    probe_empty(&cli->op, device);
-	if (!r)
-		r = find_entry(cli, c.entry, &g);
-	if (!r)
-		r = kms_open(&cli->op, &g, &kms);
 	/* Before anything is overwritten. */
 	if (!r)
-		r = kms_check(&cli->op, kms, &health);
+		r = entry_open(cli, c.entry, &g, &kms);
 	if (r)
 		return r;
 	place.device = device;

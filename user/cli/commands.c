@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #define COMMON (O(HELP) | O(JSON))
+#define PASSPHRASE (O(PASSPHRASE_FILE) | O(KEY_FILE))
 #define KMS (COMMON | O(NAME) | O(TIMEOUT))
 
 const struct command commands[] = {
@@ -146,6 +147,20 @@ const struct command commands[] = {
 	  .options = COMMON | O(TIMEOUT) | O(DUMP_VOLUME_KEY) |
 		     O(VOLUME_KEY_FILE),
 	  .run = cmd_dump },
+	{ .path = "enroll",
+	  .args = "DEV",
+	  .help = "bind an existing LUKS2 volume whose passphrase is known",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .options = KMS | PASSPHRASE | O(ACCEPT_HEADER),
+	  .run = cmd_enroll },
+	{ .path = "recover",
+	  .args = "DEV",
+	  .help = "add a recovery passphrase, for the day without a KMS",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .options = COMMON | O(TIMEOUT) | PASSPHRASE | O(ACCEPT_HEADER),
+	  .run = cmd_recover },
 	{ .path = "help",
 	  .args = "[COMMAND]",
 	  .help = "show the commands, or the options of one",

@@ -91,6 +91,12 @@ const struct option_spec options[OPT_COUNT] = {
 				  "export the volume key, with a file below" },
 	[OPT_VOLUME_KEY_FILE] = { "volume-key-file", "FILE",
 				  "new file (0600) for the exported key" },
+	[OPT_PASSPHRASE_FILE] = { "passphrase-file", "FILE",
+				  "file with the passphrase, one newline cut" },
+	[OPT_KEY_FILE] = { "key-file", "FILE",
+			   "key file as cryptsetup takes it, all its bytes" },
+	[OPT_ACCEPT_HEADER] = { "accept-header", NULL,
+				"accept what the registry knows otherwise" },
 };
 
 static void build_getopt(struct option *o)
