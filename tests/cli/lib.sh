@@ -110,6 +110,9 @@ shows() {
 # field EXPRESSION: of the last command's JSON output
 field() { json_get "$1" <<<"$OUT" 2>/dev/null; }
 
+# summary EXPRESSION: of the last command's JSON lines, the last one
+summary() { tail -n 1 <<<"$OUT" | json_get "$1" 2>/dev/null; }
+
 # image NAME [MIB]: a new empty image, prints its path
 image() {
 	local path=$CLI_DIR/$1.img

@@ -23,15 +23,15 @@ ends 1 "--new-key-uid is refused for Vault" kms rewrap --new-key-uid 5
 says "for KMIP" "... and says why"
 before=$(sha256sum <"$a")
 ends 0 "nothing is stale" kms rewrap --json
-ok "... so nothing is done" [ "$(field rewrapped)$(field current)" = 01 ]
+ok "... so nothing is done" [ "$(summary rewrapped)$(summary current)" = 01 ]
 ok "... the header is untouched" [ "$(sha256sum <"$a")" = "$before" ]
 vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
 ends 0 "a dry run after a rotation" kms rewrap --dry-run --json
-ok "... finds one" [ "$(field rewrapped)" = 1 ]
+ok "... finds one" [ "$(summary rewrapped)" = 1 ]
 ok "... and changes nothing" [ "$(sha256sum <"$a")" = "$before" ]
 vault_is_real || vault_log_clear
 ends 0 "rewrap" kms rewrap --json
-ok "... does one" [ "$(field rewrapped)" = 1 ]
+ok "... does one" [ "$(summary rewrapped)" = 1 ]
 if vault_is_real; then
 	skip "the volume key stays in the KMS" "a real server has no log here"
 else
@@ -44,10 +44,10 @@ ok "... and opens with the same key" opens "$a" "$key_a"
 vault_api POST "$MOUNT/keys/k/config" '{"min_decryption_version":2}' >/dev/null
 ok "... also when version 1 is retired" opens "$a" "$key_a"
 ends 0 "again" kms rewrap --json
-ok "... does nothing" [ "$(field rewrapped)$(field current)" = 01 ]
+ok "... does nothing" [ "$(summary rewrapped)$(summary current)" = 01 ]
 before=$(sha256sum <"$a")
 ends 0 "--all" kms rewrap --all --json
-ok "... does it anyway" [ "$(field rewrapped)" = 1 ]
+ok "... does it anyway" [ "$(summary rewrapped)" = 1 ]
 ok "... the ciphertext is new" [ "$(sha256sum <"$a")" != "$before" ]
 ok "... and opens" opens "$a" "$key_a"
 
@@ -64,6 +64,67 @@ vault_api POST "$MOUNT/keys/k/config" '{"min_decryption_version":1}' >/dev/null
 ends 0 "it can once it is allowed again" kms rewrap
 ok "... and opens" opens "$b" "$key_b"
 
+# --- many at once: batches, workers, JSON lines, one that is broken ---
+VOLUMES=$CLI_HOME/../../build/bench/volumes
+make -s -C "$CLI_HOME/../.." -f Makefile -f tests/bench/bench.mk \
+	build/bench/volumes || exit 1
+cli_root many
+set_vault k
+mkdir "$CLI_DIR/many"
+n=130
+"$VOLUMES" make "$CLI_DIR/many" $n default >/dev/null ||
+	result 1 "making $n volumes"
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+vault_is_real || vault_log_clear
+k kms rewrap --json
+ok "many: all are done" [ "$(summary rewrapped)$(summary failed)" = ${n}0 ]
+ok "... with a line for each, and the summary" [ "$(wc -l <<<"$OUT")" = $((n + 1)) ]
+ok "... each line has its device" \
+	[ "$(head -n $n <<<"$OUT" | grep -c '"result":"rewrapped"')" = $n ]
+ok "... the oldest version in use is the newest" \
+	[ "$(summary oldest_key_version)" = "$(summary key_version)" ]
+if vault_is_real; then
+	skip "... in few requests" "a real server has no log here"
+else
+	ok "... in few requests" \
+		[ "$(vault_log | grep -c /rewrap/k)" -lt 20 ]
+fi
+ok "... and all open" "$VOLUMES" open "$CLI_DIR/many" $n
+# A ciphertext that the key did not make fails alone in its batch.
+cp --sparse=always "$CLI_DIR/many/9.img" "$CLI_DIR/whole"
+"$CLI_HOME/header.py" "$CLI_DIR/many/9.img" set tokens/0/wrapped \
+	"\"vault:v1:$(head -c 300 /dev/zero | base64 -w0)\""
+ends 7 "many: one is broken" kms rewrap --all --json
+ok "... the others are done" \
+	[ "$(summary rewrapped)$(summary failed)" = $((n - 1))1 ]
+ok "... and it is named" grep -q 'many/9.img.*"failed"' <<<"$OUT"
+cp --sparse=always "$CLI_DIR/whole" "$CLI_DIR/many/9.img"
+mv "$CLI_DIR/many/3.img" "$CLI_DIR/many/away"
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+ends 7 "many: one is away" kms rewrap --json
+ok "... the others are done" \
+	[ "$(summary rewrapped)$(summary failed)" = $((n - 1))1 ]
+ok "... and it is named" grep -q 'many/3.img.*"failed"' <<<"$OUT"
+ends 0 "... but not when it is found elsewhere" kms rewrap --json \
+	"$CLI_DIR/many/away"
+ok "... it alone is done" \
+	[ "$(summary rewrapped)$(summary current)" = 1$((n - 1)) ]
+mv "$CLI_DIR/many/away" "$CLI_DIR/many/3.img"
+
+# --- a header backup ---
+backup=$CLI_DIR/backup
+cryptsetup luksHeaderBackup "$CLI_DIR/many/5.img" \
+	--header-backup-file "$backup"
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+ends 0 "a header backup goes along" kms rewrap --json "$backup"
+ok "... it has the newest version" \
+	[ "$(version "$backup")" = "$(version "$CLI_DIR/many/5.img")" ]
+ends 4 "a file that is not there" kms rewrap "$CLI_DIR/nowhere"
+head -c 65536 /dev/urandom >"$CLI_DIR/noise"
+ends 7 "a file that is no header" kms rewrap "$CLI_DIR/noise"
+shows "$CLI_DIR/noise: FAILED" "... is named"
+cli_root a
+
 # --- KMIP ---
 ok "to KMIP" set_kmip "$uid"
 ends 1 "KMIP needs a UID" kms rewrap
@@ -75,7 +136,7 @@ ends 1 "a key that is not active" kms rewrap --new-key-uid "$pre"
 ok "... nothing has changed" [ "$(key_id "$a")" = "$uid" ]
 ok "... and nothing is retiring" [ "$(generations retiring)" = 0 ]
 ends 0 "a dry run" kms rewrap --new-key-uid "$uid2" --dry-run --json
-ok "... finds two" [ "$(field rewrapped)" = 2 ]
+ok "... finds two" [ "$(summary rewrapped)" = 2 ]
 ok "... and changes nothing" [ "$(key_id "$a")" = "$uid" ]
 mv "$b" "$b.away"
 ends 7 "rewrap with a volume away" kms rewrap --new-key-uid "$uid2"
@@ -84,8 +145,21 @@ ok "... and opens" opens "$a" "$key_a"
 mv "$b.away" "$b"
 ok "... b opens with the old one" opens "$b" "$key_b"
 ends 0 "repeating resumes" kms rewrap --new-key-uid "$uid2" --json
-ok "... does the other" [ "$(field rewrapped)$(field current)" = 11 ]
+ok "... does the other" [ "$(summary rewrapped)$(summary current)" = 11 ]
 ok "... and the old generation is gone" [ "$(generations retiring)" = 0 ]
+mkdir "$KMSCRYPT_ROOT/etc/kmscrypt/credentials/0c1d2e3f-4051-4273-8495-a6b7c8d9eafb"
+uid3=$(kmip_admin create)
+cryptsetup luksHeaderBackup "$a" --header-backup-file "$backup.a"
+ends 0 "a header backup, by KMIP" kms rewrap --new-key-uid "$uid3" --json \
+	"$backup.a"
+ok "... does three" [ "$(summary rewrapped)$(summary failed)" = 30 ]
+ok "... it has the new key" [ "$(key_id "$backup.a")" = "$uid3" ]
+ok "... and opens" opens "$backup.a" "$key_a"
+ok "... as the volume does" opens "$a" "$key_a"
+ok "credentials of no entry are swept" \
+	[ "$(find "$KMSCRYPT_ROOT/etc/kmscrypt/credentials" -mindepth 1 \
+		-maxdepth 1 | wc -l)" = 1 ]
+ends 0 "back to the second key" kms rewrap --new-key-uid "$uid2"
 kmip_admin deactivate "$uid"
 ok "the old key is not needed any more" opens "$b" "$key_b"
 kmip_admin deactivate "$uid2"

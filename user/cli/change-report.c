@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "volume/change.h"
 
 static const char *const kinds[] = {
@@ -24,12 +25,12 @@ static const char *const outcomes[] = {
 
 static const char *message_of(const struct change_item *i)
 {
-	return *i->why ? i->why : error_info(i->err)->message;
+	return i->why && *i->why ? i->why : error_info(i->err)->message;
 }
 
 static const char *next_of(const struct change_item *i)
 {
-	return *i->next ? i->next : error_info(i->err)->next;
+	return i->next && *i->next ? i->next : error_info(i->err)->next;
 }
 
 static int add_error(struct json_object *obj, const struct change_item *i)
@@ -105,26 +106,68 @@ static int print_json(const struct change *c)
 	    json_add_string(obj, "server", c->health.server) ||
 	    json_add_string(obj, "address", c->health.address) ||
 	    (c->newest && json_add_u64(obj, "key_version", c->newest)) ||
-	    add_counts(obj, c) || add_items(obj, c)) {
+	    (*c->oldest_key &&
+	     json_add_string(obj, "oldest_key", c->oldest_key)) ||
+	    (c->oldest_version &&
+	     json_add_u64(obj, "oldest_key_version", c->oldest_version)) ||
+	    add_counts(obj, c) || (!c->report && add_items(obj, c))) {
 		json_object_put(obj);
 		return -ENOMEM;
 	}
-	return output_json(obj);
+	return c->report ? output_json_line(obj) : output_json(obj);
+}
+
+static void print_item(const struct change_item *item)
+{
+	const char *uuid = *item->uuid ? item->uuid : "-";
+	const char *device = *item->device ? item->device : "-";
+
+	if (item->err)
+		output_line("  %s %s: FAILED: %s", uuid, device,
+			    message_of(item));
+	else
+		output_line("  %s %s: %s", uuid, device,
+			    outcomes[item->outcome]);
+}
+
+void change_report_item(struct change *c, const struct change_item *item)
+{
+	struct change_progress *p = c->arg;
+
+	if (p->cli->json) {
+		(void)output_json_line(item_json(item));
+		return;
+	}
+	/* Where a bar says how many are done, only the others are named. */
+	if (p->bar && !item->err)
+		return;
+	if (p->bar)
+		progress_clear(p->bar);
+	print_item(item);
+	fflush(stdout);
+}
+
+void change_report_tick(const struct change *c)
+{
+	struct change_progress *p = c->arg;
+
+	if (p->bar)
+		progress_show(p->bar, c->looked, c->total, c->failed);
 }
 
 static void print_items(const struct change *c)
 {
-	for (size_t i = 0; i < c->n; i++) {
-		const struct change_item *item = &c->items[i];
-		const char *device = *item->device ? item->device : "-";
+	for (size_t i = 0; !c->report && i < c->n; i++)
+		print_item(&c->items[i]);
+}
 
-		if (item->err)
-			output_line("  %s %s: FAILED: %s", item->uuid, device,
-				    message_of(item));
-		else
-			output_line("  %s %s: %s", item->uuid, device,
-				    outcomes[item->outcome]);
-	}
+static void print_oldest(const struct change *c)
+{
+	if (*c->oldest_key && c->oldest_version)
+		output_line("oldest master key in use: '%s', version %u",
+			    c->oldest_key, c->oldest_version);
+	else if (*c->oldest_key)
+		output_line("oldest master key in use: '%s'", c->oldest_key);
 }
 
 static void print_text(const struct change *c)
@@ -143,6 +186,7 @@ static void print_text(const struct change *c)
 		output_line("%zu %s, %zu current, %zu failed", c->done,
 			    c->dry_run ? "to be rewrapped" : "rewrapped",
 			    c->current, c->failed);
+	print_oldest(c);
 }
 
 static int report_failed(struct cli *cli, const struct change *c)

@@ -16,6 +16,7 @@
 #include "base/secret.h"
 
 #define CLI_VOLUMES_MAX 256 /* --volume may be given this often */
+#define CLI_FILES_MAX 100000 /* where a command takes FILE... */
 
 enum option_id {
 	/* kms set */

@@ -52,6 +52,17 @@ int output_json(struct json_object *obj)
 	return 0;
 }
 
+int output_json_line(struct json_object *obj)
+{
+	if (!obj)
+		return -ENOMEM;
+	puts(json_object_to_json_string_ext(obj, JSON_LINE));
+	json_object_put(obj);
+	/* whoever reads it waits for it */
+	fflush(stdout);
+	return 0;
+}
+
 /* One line on standard error. Takes over @obj. */
 static void complain(struct json_object *obj)
 {

@@ -17,6 +17,9 @@ void output_line(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /** output_json() - print @obj; takes it over. 0, -ENOMEM when it is NULL. */
 int output_json(struct json_object *obj);
 
+/** output_json_line() - the same, compact, and at once */
+int output_json_line(struct json_object *obj);
+
 /** output_warning() - a sentence for standard error. */
 void output_warning(const struct cli *cli, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));

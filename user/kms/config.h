@@ -131,6 +131,15 @@ int config_save_credentials(struct op *op, const struct generation *g);
 /** config_drop_credentials() - remove the folder of generation @id. */
 int config_drop_credentials(struct op *op, const char *id);
 
+/**
+ * config_sweep() - remove credentials that no entry names
+ *
+ * A kill between an entry and its credentials leaves them. Hold config_lock().
+ * Does nothing while an entry cannot be read: the credentials may be its own.
+ * Return: 0, -errno.
+ */
+int config_sweep(struct op *op);
+
 /** config_login_name() - "token", "approle", "kubernetes", "cert" */
 const char *config_login_name(enum vault_login login);
 

@@ -209,3 +209,60 @@ int config_drop_credentials(struct op *op, const char *id)
 		r = -errno;
 	return r < 0 ? failed(op, r, "remove", path) : 0;
 }
+
+/* Does an entry of @names have generation @id? -errno: one is unreadable. */
+static int is_named(struct op *op, char **names, size_t n, const char *id)
+{
+	for (size_t i = 0; i < n; i++) {
+		_cleanup_entry_ struct entry e = { .ngenerations = 0 };
+		int r = config_load(op, names[i], &e);
+
+		if (r < 0)
+			return r;
+		for (size_t k = 0; k < e.ngenerations; k++)
+			if (!strcmp(e.generations[k].id, id))
+				return 1;
+	}
+	return 0;
+}
+
+static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n)
+{
+	struct dirent *d;
+	int r = 0;
+
+	while (!r && (d = readdir(dir))) {
+		if (!wrapped_entry_ok(d->d_name))
+			continue;
+		r = is_named(op, names, n, d->d_name);
+		if (!r)
+			r = config_drop_credentials(op, d->d_name);
+		else if (r > 0)
+			r = 0;
+	}
+	return r;
+}
+
+int config_sweep(struct op *op)
+{
+	_cleanup_free_ char *path = credential_path(NULL, NULL);
+	char **names;
+	size_t n;
+	DIR *dir;
+	int r;
+
+	if (!path)
+		return -ENOMEM;
+	dir = opendir(path);
+	if (!dir)
+		return errno == ENOENT ? 0 : failed(op, -errno, "open", path);
+	r = config_list(op, &names, &n);
+	if (!r) {
+		r = sweep_folder(op, dir, names, n);
+		for (size_t i = 0; i < n; i++)
+			free(names[i]);
+		free(names);
+	}
+	closedir(dir);
+	return r;
+}

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/param.h>
 
 #include <uapi/kmscrypt.h>
 
@@ -116,6 +117,105 @@ int kms_rewrap(struct op *op, struct kms *kms, const struct wrapped *old,
 	if (r < 0)
 		return r;
 	*ret = w;
+	return 0;
+}
+
+void kms_items_free(struct kms_item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		secret_free(&items[i].secret);
+}
+
+static int do_one(struct kms *kms, enum kms_verb verb, struct kms_item *i)
+{
+	op_clear(&i->op);
+	switch (verb) {
+	case KMS_WRAP:
+		return kms_wrap(&i->op, kms, i->plain, &i->wrapped);
+	case KMS_UNWRAP:
+		return kms_unwrap(&i->op, kms, i->old, &i->secret);
+	case KMS_REWRAP:
+		return kms_rewrap(&i->op, kms, i->old, &i->wrapped);
+	}
+	return -EINVAL;
+}
+
+/* What the next item would hear as well. */
+static bool concerns_all(int err)
+{
+	return err == -EACCES || err == -EHOSTUNREACH || err == -ETIMEDOUT ||
+	       err == -ENOMEM || err == -EBADMSG;
+}
+
+static void fail_all(const struct op *op, int err,
+		     struct kms_item *const *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		items[i]->err = err;
+		items[i]->op = *op;
+	}
+}
+
+/*
+ * One request, or one for each item: where there is no batch, and when the
+ * batch was refused as a whole, which old servers do for a single bad item.
+ */
+static void do_slice(struct op *op, struct kms *kms, enum kms_verb verb,
+		     struct kms_item *const *items, size_t n)
+{
+	int r = -EOPNOTSUPP;
+
+	if (n > 1 && kms->ops->many)
+		r = kms->ops->many(op, kms, verb, items, n);
+	if (r && concerns_all(r)) {
+		fail_all(op, r, items, n);
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (r)
+			items[i]->err = do_one(kms, verb, items[i]);
+		if (concerns_all(items[i]->err)) {
+			fail_all(&items[i]->op, items[i]->err, items + i,
+				 n - i);
+			return;
+		}
+		/* as kms_unwrap() and kms_rewrap() have it */
+		if (items[i]->err == -EKEYREJECTED)
+			op_clear(&items[i]->op);
+	}
+}
+
+/* Is there something to ask for? If not, the item has its error. */
+static bool worth_asking(struct kms *kms, enum kms_verb verb,
+			 const struct op *op, struct kms_item *i)
+{
+	i->err = 0;
+	i->op = *op;
+	op_clear(&i->op);
+	if (verb == KMS_WRAP &&
+	    (!i->plain->len || i->plain->len > KMSC_CAPSULE_SIZE))
+		i->err = -EINVAL;
+	if (verb != KMS_WRAP && !names_match(kms->generation, i->old))
+		i->err = -EKEYREJECTED;
+	memset(&i->wrapped, 0, sizeof(i->wrapped));
+	fill_names(kms->generation, &i->wrapped);
+	return !i->err;
+}
+
+int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
+	     struct kms_item *items, size_t n)
+{
+	if (verb == KMS_REWRAP && !kms->ops->rewrap)
+		return -EOPNOTSUPP;
+	for (size_t at = 0; at < n; at += KMS_BATCH_MAX) {
+		struct kms_item *slice[KMS_BATCH_MAX];
+		size_t used = 0;
+
+		for (size_t i = at; i < MIN(n, at + KMS_BATCH_MAX); i++)
+			if (worth_asking(kms, verb, op, &items[i]))
+				slice[used++] = &items[i];
+		do_slice(op, kms, verb, slice, used);
+	}
 	return 0;
 }
 

@@ -24,11 +24,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/op.h"
 #include "base/secret.h"
 #include "kms/wrapped.h"
 
+#define KMS_BATCH_MAX 100 /* items that go out in one request */
+
 struct kms;
-struct op;
 struct generation;
 
 /* What a check found; all of it is shown by kms show and kms check. */
@@ -79,6 +81,31 @@ int kms_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
 int kms_rewrap(struct op *op, struct kms *kms, const struct wrapped *old,
 	       struct wrapped *ret);
 
+enum kms_verb { KMS_WRAP, KMS_UNWRAP, KMS_REWRAP };
+
+/* One of several to be wrapped, unwrapped or rewrapped. */
+struct kms_item {
+	const struct secret *plain; /* wrap: what */
+	const struct wrapped *old; /* unwrap, rewrap: what */
+	struct wrapped wrapped; /* wrap, rewrap: the result */
+	struct secret secret; /* unwrap: the result; empty before */
+	int err; /* 0, or this item's failure */
+	struct op op; /* with the words of it */
+};
+
+void kms_items_free(struct kms_item *items, size_t n);
+
+/**
+ * kms_many() - do @verb for @n items, in as few requests as the provider can
+ *
+ * As kms_wrap(), kms_unwrap() and kms_rewrap(), each item on its own: one that
+ * fails takes no other with it. What concerns all (nobody answers, access is
+ * refused) is every item's failure. Return: 0, see the items; -EOPNOTSUPP where
+ * the provider cannot rewrap.
+ */
+int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
+	     struct kms_item *items, size_t n);
+
 /**
  * kms_newest_version() - newest version of the master key (vault), to tell
  * which wrapped capsules are stale
@@ -116,6 +143,12 @@ struct kms_ops {
 		      struct secret *ret);
 	int (*rewrap)(struct op *op, struct kms *kms, const struct wrapped *old,
 		      struct wrapped *ret);
+	/*
+	 * At most KMS_BATCH_MAX in one request, or NULL. @items are good as
+	 * far as kms.c can tell. A failure is that of the request as a whole.
+	 */
+	int (*many)(struct op *op, struct kms *kms, enum kms_verb verb,
+		    struct kms_item *const *items, size_t n);
 	int (*newest_version)(struct op *op, struct kms *kms, uint32_t *ret);
 	int (*renew)(struct op *op, struct kms *kms, struct kms_health *ret);
 	void (*keep)(struct kms *kms);

@@ -39,6 +39,7 @@ struct vault_request {
 	const struct secret *body; /* NULL: none */
 	bool anonymous; /* without token and namespace */
 	bool login; /* without token */
+	bool batch; /* of several items, each of which may fail */
 };
 
 struct vault_answer {

@@ -23,6 +23,8 @@
 
 static_assert(VAULT_CIPHERTEXT_MAX == WRAPPED_TEXT_MAX,
 	      "codec and token agree on the length of a ciphertext");
+static_assert(VAULT_BATCH_MAX == KMS_BATCH_MAX,
+	      "codec and callers agree on the length of a batch");
 
 static struct vault *to_vault(struct kms *kms)
 {
@@ -125,6 +127,13 @@ static int transit_path(struct vault *v, const char *verb, char *buf)
 			      v->g->key_id);
 }
 
+/* A batch of which an item failed: its body is that of a success. */
+static bool has_items(const struct vault_request *q,
+		      const struct vault_answer *a)
+{
+	return q->batch && a->status == 400 && a->json && !a->errors[0];
+}
+
 /* Ask, and take anything but 200 for a failure. */
 static int ask(struct op *op, struct vault *v, const struct vault_request *q,
 	       int other, struct vault_answer *ret)
@@ -142,9 +151,9 @@ static int ask(struct op *op, struct vault *v, const struct vault_request *q,
 	}
 	if (r < 0)
 		return r;
-	if (a.status >= 400)
+	if (a.status >= 400 && !has_items(q, &a))
 		return refused(op, v, &a, q->path + strlen("/v1/"), other);
-	if (a.status != 200)
+	if (a.status != 200 && !has_items(q, &a))
 		return op_fail(op, -EPROTO, "%s: HTTP %ld where 200 was due",
 			       vault_address(v), a.status);
 	vault_login_tend(op, v);
@@ -161,15 +170,16 @@ static int no_sense(struct op *op, struct vault *v, int err)
 		       vault_address(v));
 }
 
-/* POST one item to encrypt, decrypt or rewrap */
+/* POST items to encrypt, decrypt or rewrap; in a batch each may fail. */
 static int transit(struct op *op, struct vault *v, const char *verb,
-		   const struct secret *body, int other, struct vault_item *ret)
+		   const struct secret *body, int other, size_t n,
+		   struct vault_item *ret)
 {
 	_cleanup_answer_ struct vault_answer a = { .status = 0 };
 	char path[VAULT_PATH_MAX];
-	const struct vault_request q = { .method = "POST",
-					 .path = path,
-					 .body = body };
+	const struct vault_request q = {
+		.method = "POST", .path = path, .body = body, .batch = n > 1
+	};
 	int r;
 
 	r = transit_path(v, verb, path);
@@ -179,11 +189,11 @@ static int transit(struct op *op, struct vault *v, const char *verb,
 	r = vault_msg_items(&a.body,
 			    strcmp(verb, "decrypt") == 0 ? VAULT_PLAINTEXT :
 							   VAULT_CIPHERTEXT,
-			    1, ret);
-	if (!r && ret->error[0])
+			    n, ret);
+	if (!r && n == 1 && ret->error[0])
 		r = -EPROTO;
-	if (r < 0)
-		vault_item_free(ret);
+	for (size_t i = 0; r < 0 && i < n; i++)
+		vault_item_free(&ret[i]);
 	return no_sense(op, v, r);
 }
 
@@ -294,7 +304,7 @@ static int vault_wrap(struct op *op, struct kms *kms,
 	int r;
 
 	r = vault_msg_encrypt(plain, 1, &body);
-	r = r ?: transit(op, to_vault(kms), "encrypt", &body, EINVAL, &item);
+	r = r ?: transit(op, to_vault(kms), "encrypt", &body, EINVAL, 1, &item);
 	if (r < 0)
 		return r;
 	fill(&item, ret);
@@ -312,7 +322,7 @@ static int vault_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
 	r = vault_msg_ciphertexts(&text, 1, &body);
 	r = r	  ?:
 		    transit(op, to_vault(kms), "decrypt", &body, EKEYREJECTED,
-			    &item);
+			    1, &item);
 	if (r < 0)
 		return r;
 	secret_move(ret, &item.plaintext);
@@ -329,12 +339,67 @@ static int vault_rewrap(struct op *op, struct kms *kms,
 
 	r = vault_msg_ciphertexts(&text, 1, &body);
 	r = r	  ?:
-		    transit(op, to_vault(kms), "rewrap", &body, EKEYREJECTED,
+		    transit(op, to_vault(kms), "rewrap", &body, EKEYREJECTED, 1,
 			    &item);
 	if (r < 0)
 		return r;
 	fill(&item, ret);
 	return 0;
+}
+
+static int batch_body(enum kms_verb verb, struct kms_item *const *items,
+		      size_t n, struct secret *ret)
+{
+	struct secret plain[VAULT_BATCH_MAX]; /* borrowed */
+	const char *texts[VAULT_BATCH_MAX];
+
+	for (size_t i = 0; i < n; i++) {
+		if (verb == KMS_WRAP)
+			plain[i] = *items[i]->plain;
+		else
+			texts[i] = items[i]->old->text;
+	}
+	return verb == KMS_WRAP ? vault_msg_encrypt(plain, n, ret) :
+				  vault_msg_ciphertexts(texts, n, ret);
+}
+
+/* The item's own failure, in the words and errno of a single request. */
+static int item_failed(struct kms_item *item, struct vault *v,
+		       const char *error, int other)
+{
+	int err = meaning_of(error);
+
+	return op_fail(&item->op, -(err ? err : other), "%s: %s",
+		       vault_address(v), error);
+}
+
+static int vault_many(struct op *op, struct kms *kms, enum kms_verb verb,
+		      struct kms_item *const *items, size_t n)
+{
+	static const char *const paths[] = { "encrypt", "decrypt", "rewrap" };
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	int other = verb == KMS_WRAP ? EINVAL : EKEYREJECTED;
+	struct vault *v = to_vault(kms);
+	struct vault_item *got;
+	int r;
+
+	got = calloc(n, sizeof(*got));
+	if (!got)
+		return -ENOMEM;
+	r = batch_body(verb, items, n, &body);
+	r = r ?: transit(op, v, paths[verb], &body, other, n, got);
+	for (size_t i = 0; !r && i < n; i++) {
+		if (got[i].error[0])
+			items[i]->err =
+				item_failed(items[i], v, got[i].error, other);
+		else if (verb == KMS_UNWRAP)
+			secret_move(&items[i]->secret, &got[i].plaintext);
+		else
+			fill(&got[i], &items[i]->wrapped);
+		vault_item_free(&got[i]);
+	}
+	free(got);
+	return r;
 }
 
 static int vault_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
@@ -441,6 +506,7 @@ const struct kms_ops kms_vault_ops = {
 	.wrap = vault_wrap,
 	.unwrap = vault_unwrap,
 	.rewrap = vault_rewrap,
+	.many = vault_many,
 	.newest_version = vault_newest_version,
 	.renew = vault_renew,
 	.keep = vault_keep,

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "volume/capsule.h"
+#include "volume/fleet.h"
 #include "volume/header.h"
 #include "volume/luks.h"
 
@@ -21,13 +22,11 @@ struct work {
 	bool fresh; /* there was no such entry */
 	struct entry entry;
 	struct scan scan;
-	struct rebind rebind;
 	struct kms *kms;
 };
 
 static void work_free(struct work *w)
 {
-	rebind_free(&w->rebind);
 	kms_close(w->kms);
 	scan_free(&w->scan);
 	entry_free(&w->entry);
@@ -38,14 +37,17 @@ static void work_free(struct work *w)
 
 void change_free(struct change *c)
 {
-	for (size_t i = 0; i < c->n; i++)
+	for (size_t i = 0; i < c->n; i++) {
 		free(c->items[i].device);
+		free(c->items[i].why);
+		free(c->items[i].next);
+	}
 	free(c->items);
 	c->items = NULL;
 	c->n = 0;
 }
 
-/* Lock, entry, volumes. */
+/* Lock and entry. */
 static int begin(struct op *op, struct change *c, struct work *w,
 		 bool may_be_new)
 {
@@ -53,6 +55,9 @@ static int begin(struct op *op, struct change *c, struct work *w,
 
 	if (r)
 		return r;
+	/* What an earlier run was killed over. It stands in nobody's way. */
+	if (!c->dry_run && config_sweep(op))
+		op_clear(op);
 	r = config_load(op, c->name, &w->entry);
 	if (r == -ENODATA && may_be_new) {
 		op_clear(op);
@@ -60,9 +65,16 @@ static int begin(struct op *op, struct change *c, struct work *w,
 		snprintf(w->entry.name, sizeof(w->entry.name), "%s", c->name);
 		r = 0;
 	}
-	if (!r)
-		r = scan_known(op, c->paths, c->npaths, &w->scan);
 	return r;
+}
+
+/* Also the volumes, where what they carry decides what is done. */
+static int begin_scan(struct op *op, struct change *c, struct work *w,
+		      bool may_be_new)
+{
+	int r = begin(op, c, w, may_be_new);
+
+	return r ? r : scan_known(op, c->paths, c->npaths, &w->scan);
 }
 
 static struct generation *current_of(struct entry *e)
@@ -129,8 +141,8 @@ static int save_new(struct op *op, struct entry *e, const struct generation *g)
 	return r ? r : config_save(op, e);
 }
 
-static struct change_item *item_new(struct change *c,
-				    const struct scan_item *from)
+struct change_item *change_item_new(struct change *c, const char *uuid,
+				    const char *device)
 {
 	struct change_item *items;
 
@@ -140,91 +152,38 @@ static struct change_item *item_new(struct change *c,
 	c->items = items;
 	items += c->n;
 	memset(items, 0, sizeof(*items));
-	items->device = strdup(from->device);
+	items->device = strdup(device);
 	if (!items->device)
 		return NULL;
-	memcpy(items->uuid, from->uuid, sizeof(items->uuid));
-	items->err = from->err;
-	memcpy(items->why, from->why, sizeof(items->why));
+	snprintf(items->uuid, sizeof(items->uuid), "%s", uuid);
 	c->n++;
 	return items;
 }
 
-static void account(struct change *c, struct change_item *item, int err,
-		    const struct op *op)
+int change_item_fail(struct change_item *item, int err, const char *why,
+		     const char *next)
 {
-	if (err && !item->err) {
-		item->err = err;
-		memcpy(item->why, op->detail, sizeof(item->why));
-		memcpy(item->next, op->next, sizeof(item->next));
-	}
-	if (item->err)
-		c->failed++;
-	else if (item->outcome == REBIND_DONE)
-		c->done++;
-	else
-		c->current++;
-}
-
-static int move_one(struct op *op, struct change *c, struct work *w,
-		    const struct scan_item *from, enum rebind_outcome *ret)
-{
-	struct luks_place place = scan_place(from);
-	enum rebind_outcome rewrapped = REBIND_NOTHING;
-	int r;
-
-	if (c->dry_run)
-		return rebind_look(op, &w->rebind, &place, c->newest, c->all,
-				   ret);
-	r = rebind_volume(op, &w->rebind, &place, ret);
-	if (r || !c->newest)
-		return r;
-	r = rebind_rewrap(op, &w->rebind, &place, c->newest,
-			  c->all && *ret != REBIND_DONE, &rewrapped);
-	if (!r && rewrapped == REBIND_DONE)
-		*ret = REBIND_DONE;
-	return r;
-}
-
-/* Every volume of the entry goes to the target. */
-static int move_all(struct change *c, struct work *w)
-{
-	for (size_t i = 0; i < w->scan.n; i++) {
-		const struct scan_item *from = &w->scan.items[i];
-		struct change_item *item;
-		struct op op;
-		int r = 0;
-
-		if (!scan_depends(from, &w->entry))
-			continue;
-		item = item_new(c, from);
-		if (!item)
-			return -ENOMEM;
-		op_init(&op, c->timeout_ms);
-		if (!item->err)
-			r = move_one(&op, c, w, from, &item->outcome);
-		account(c, item, r, &op);
-	}
-	return 0;
+	item->err = err;
+	item->why = strdup(why);
+	item->next = strdup(next);
+	return item->why && item->next ? 0 : -ENOMEM;
 }
 
 /* Generations that nothing refers to any more go, with their credentials. */
-static int drop_unused(struct op *op, struct change *c, struct entry *e)
+static int drop_unused(struct op *op, struct change *c, struct entry *e,
+		       uint64_t refs)
 {
-	_cleanup_scan_ struct scan s = { 0 };
-	int r = scan_known(op, c->paths, c->npaths, &s);
+	int r = 0;
 
 	c->retiring = 0;
 	for (size_t g = e->ngenerations; !r && g-- > 0;) {
+		bool current = e->generations[g].state == GENERATION_CURRENT;
 		char id[WRAPPED_ENTRY_LEN + 1];
-		bool used = e->generations[g].state == GENERATION_CURRENT;
 
-		for (size_t i = 0; !used && i < s.n; i++)
-			used = scan_refers(&s.items[i], e->generations[g].id);
-		c->retiring += used &&
-			       e->generations[g].state != GENERATION_CURRENT;
-		if (used)
+		if (current || refs & UINT64_C(1) << g) {
+			c->retiring += !current;
 			continue;
+		}
 		memcpy(id, e->generations[g].id, sizeof(id));
 		generation_free(&e->generations[g]);
 		e->ngenerations--;
@@ -242,18 +201,13 @@ static int drop_unused(struct op *op, struct change *c, struct entry *e)
 static int follow(struct op *op, struct change *c, struct work *w,
 		  const struct generation *g)
 {
-	int r;
+	uint64_t refs = ~UINT64_C(0);
+	int r = fleet_follow(op, c, &w->entry, g, w->kms, &refs);
 
-	snprintf(w->rebind.entry, sizeof(w->rebind.entry), "%s", c->name);
-	w->rebind.target = g;
-	w->rebind.kms = w->kms;
-	r = rebind_sources(op, &w->entry, &w->rebind);
-	if (!r)
-		r = move_all(c, w);
 	if (r || c->dry_run)
 		return r;
 	op_init(op, c->timeout_ms);
-	return drop_unused(op, c, &w->entry);
+	return drop_unused(op, c, &w->entry, refs);
 }
 
 /* How the KMS wraps, as it has just shown, is what the generation keeps. */
@@ -420,7 +374,7 @@ int change_set(struct op *op, struct change *c, struct generation *g)
 {
 	_cleanup_work_ struct work w = { .lock = -1 };
 	const struct generation *cur;
-	int r = begin(op, c, &w, true);
+	int r = begin_scan(op, c, &w, true);
 
 	if (r)
 		return r;
@@ -525,7 +479,7 @@ int change_downgrade(struct op *op, struct change *c)
 	_cleanup_work_ struct work w = { .lock = -1 };
 	_cleanup_generation_ struct generation g = { .provider = KMS_LOCAL };
 	const struct generation *cur;
-	int r = begin(op, c, &w, false);
+	int r = begin_scan(op, c, &w, false);
 
 	if (r)
 		return r;
@@ -545,7 +499,7 @@ int change_downgrade(struct op *op, struct change *c)
 int change_unset(struct op *op, struct change *c, bool forget)
 {
 	_cleanup_work_ struct work w = { .lock = -1 };
-	int r = begin(op, c, &w, false);
+	int r = begin_scan(op, c, &w, false);
 
 	for (size_t i = 0; !r && i < w.scan.n; i++) {
 		const struct scan_item *from = &w.scan.items[i];
@@ -553,7 +507,7 @@ int change_unset(struct op *op, struct change *c, bool forget)
 
 		if (!scan_depends(from, &w.entry))
 			continue;
-		item = item_new(c, from);
+		item = change_item_new(c, from->uuid, from->device);
 		if (!item)
 			r = -ENOMEM;
 	}

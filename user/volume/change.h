@@ -33,8 +33,8 @@ struct change_item {
 	char *device; /* "" when not known */
 	enum rebind_outcome outcome;
 	int err; /* 0, or why it was not done */
-	char why[OP_TEXT_MAX];
-	char next[OP_TEXT_MAX];
+	char *why; /* "" or NULL: the errno says all */
+	char *next;
 };
 
 struct change {
@@ -45,15 +45,32 @@ struct change {
 	int64_t timeout_ms; /* for each volume; 0: no limit */
 	bool dry_run;
 	bool all; /* rewrap: also what is not stale */
+	/* called for each volume once it is done or has failed, or NULL */
+	void (*report)(struct change *c, const struct change_item *item);
+	/* called when @looked has grown, or NULL */
+	void (*tick)(const struct change *c);
+	void *arg; /* theirs */
 	/* out */
 	enum change_kind kind;
 	struct kms_health health;
 	uint32_t newest; /* version of the master key, or 0 */
+	size_t looked, total; /* places */
 	size_t n;
 	struct change_item *items;
 	size_t done, current, failed;
 	size_t retiring; /* old generations that had to stay */
+	/* Master key, and its version, that what was reached still refers to */
+	char oldest_key[WRAPPED_NAME_MAX];
+	uint32_t oldest_version; /* 0: there are none */
 };
+
+/** change_item_new() - add one. NULL when out of memory; not for long. */
+struct change_item *change_item_new(struct change *c, const char *uuid,
+				    const char *device);
+
+/** change_item_fail() - @err and its words, which may be "". 0, -ENOMEM. */
+int change_item_fail(struct change_item *item, int err, const char *why,
+		     const char *next);
 
 void change_free(struct change *c);
 #define _cleanup_change_ __attribute__((cleanup(change_free)))

@@ -27,26 +27,33 @@ static void copy_text(char *dst, size_t size, const char *src)
 	snprintf(dst, size, "%s", src ?: "");
 }
 
-int luks_read(struct op *op, const struct luks_place *place, struct header *ret)
+static int open_and_read(struct luks_session *s, struct op *op,
+			 const struct luks_place *place, struct header *ret)
 {
-	_cleanup_luks_session_ struct luks_session s = { 0 };
 	const char *json;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	r = luks_session_open(&s, op, place);
+	r = luks_session_open(s, op, place);
 	if (r < 0)
 		return r;
-	r = crypt_dump_json(s.cd, &json, 0);
+	r = crypt_dump_json(s->cd, &json, 0);
 	if (r < 0)
-		return luks_session_fail(&s, r);
-	r = header_set_uuid(op, ret, crypt_get_uuid(s.cd));
+		return luks_session_fail(s, r);
+	r = header_set_uuid(op, ret, crypt_get_uuid(s->cd));
 	if (r < 0)
 		return r;
-	copy_text(ret->label, sizeof(ret->label), crypt_get_label(s.cd));
+	copy_text(ret->label, sizeof(ret->label), crypt_get_label(s->cd));
 	copy_text(ret->subsystem, sizeof(ret->subsystem),
-		  crypt_get_subsystem(s.cd));
+		  crypt_get_subsystem(s->cd));
 	return header_parse(op, json, strlen(json), ret);
+}
+
+int luks_read(struct op *op, const struct luks_place *place, struct header *ret)
+{
+	_cleanup_luks_session_ struct luks_session s = { 0 };
+
+	return open_and_read(&s, op, place, ret);
 }
 
 static int device_bytes(struct op *op, const char *path, uint64_t *ret)
@@ -237,6 +244,62 @@ int luks_replace(struct op *op, const struct luks_place *place,
 		 const char *uuid, const struct binding *old, struct binding *b)
 {
 	return write_binding(op, place, uuid, old, b);
+}
+
+struct luks_edit {
+	struct luks_session session;
+	struct luks_place place;
+	char uuid[KMSC_UUID_STR_LEN + 1];
+};
+
+int luks_edit_open(struct op *op, const struct luks_place *place,
+		   struct header *ret_header, struct luks_edit **ret)
+{
+	struct luks_edit *e = calloc(1, sizeof(*e));
+	int r = -ENOMEM;
+
+	memset(ret_header, 0, sizeof(*ret_header));
+	if (e)
+		r = open_and_read(&e->session, op, place, ret_header);
+	if (r < 0) {
+		luks_edit_close(e);
+		return r;
+	}
+	e->place = *place;
+	memcpy(e->uuid, ret_header->uuid, sizeof(e->uuid));
+	*ret = e;
+	return 0;
+}
+
+int luks_edit_replace(struct op *op, struct luks_edit *e,
+		      const struct binding *old, struct binding *b)
+{
+	struct change c = { .old = old };
+	char *json;
+	int r;
+
+	r = binding_to_json(op, b, &json);
+	if (r < 0)
+		return r;
+	c.json = json;
+	e->session.op = op;
+	r = change(&e->session, &c);
+	free(json);
+	if (r != -EINVAL) {
+		b->token = r < 0 ? b->token : c.token;
+		return r;
+	}
+	/* Somebody has written since: once more, from reading. */
+	op_clear(op);
+	return luks_replace(op, &e->place, e->uuid, old, b);
+}
+
+void luks_edit_close(struct luks_edit *e)
+{
+	if (!e)
+		return;
+	luks_session_close(&e->session);
+	free(e);
 }
 
 int luks_remove(struct op *op, const struct luks_place *place, const char *uuid,

@@ -3,9 +3,9 @@
  * LUKS2 headers on devices, image files and detached header files, through
  * libcryptsetup only.
  *
- * Each function opens a handle, does one thing and lets go: no LUKS2 lock and
- * no handle outlives a call, so none is ever held across a call to a KMS or
- * an upcall. Two writers: libcryptsetup refuses a write on a handle that
+ * Each function opens a handle, does one thing and lets go (but for a struct
+ * luks_edit, which keeps the handle). No LUKS2 lock outlives a call, so none is
+ * ever held across a call to a KMS or an upcall. Two writers: libcryptsetup refuses a write on a handle that
  * another writer has overtaken (-EINVAL); the handle is thrown away then and
  * the whole step starts over from reading, at most LUKS_TRIES times. (Loading
  * again on the stale handle seems to work and fails later.)
@@ -92,6 +92,28 @@ int luks_add(struct op *op, const struct luks_place *place, const char *uuid,
 int luks_replace(struct op *op, const struct luks_place *place,
 		 const char *uuid, const struct binding *old,
 		 struct binding *b);
+
+/*
+ * A header that was read, with the handle that read it, for luks_replace()
+ * later: half the price where ten thousand headers are to be written. The
+ * handle holds two descriptors and no lock.
+ */
+struct luks_edit;
+
+/**
+ * luks_edit_open() - as luks_read()
+ * @place:	its strings are borrowed until luks_edit_close()
+ * @ret:	untouched after a failure
+ */
+int luks_edit_open(struct op *op, const struct luks_place *place,
+		   struct header *ret_header, struct luks_edit **ret);
+
+/** luks_edit_replace() - as luks_replace(), also when others write meanwhile */
+int luks_edit_replace(struct op *op, struct luks_edit *e,
+		      const struct binding *old, struct binding *b);
+
+/** luks_edit_close() - NULL is fine. */
+void luks_edit_close(struct luks_edit *e);
 
 /**
  * luks_remove() - remove the token that @old was read from

@@ -16,6 +16,7 @@
 #include "volume/capsule.h"
 #include "volume/header.h"
 #include "volume/luks.h"
+#include "volume/places.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
 
@@ -28,6 +29,25 @@ void rebind_free(struct rebind *b)
 	free(b->sources);
 	b->sources = NULL;
 	b->nsources = 0;
+	if (b->own_kms)
+		kms_close(b->kms);
+	b->kms = NULL;
+	generation_free(&b->own);
+}
+
+/* The session with the target, in a worker one of its own. */
+static int target_open(struct op *op, struct rebind *b)
+{
+	int r = 0;
+
+	if (b->kms)
+		return 0;
+	if (!*b->own.id)
+		r = config_find(op, b->target->id, &b->own, NULL);
+	if (!r)
+		r = kms_open(op, &b->own, &b->kms);
+	b->own_kms = !r;
+	return r;
 }
 
 int rebind_sources(struct op *op, const struct entry *e, struct rebind *b)
@@ -77,8 +97,9 @@ static bool is_target(const struct rebind *b, const struct binding *binding)
 	return !binding->err && !strcmp(binding->wrapped.entry, b->target->id);
 }
 
-int rebind_unwrap(struct op *op, struct kms *kms, const struct header *h,
-		  const struct binding *b, struct capsule *ret)
+/* @copy: only that it is the same key, for a copy may well be an old one */
+static int unwrap(struct op *op, struct kms *kms, const struct header *h,
+		  const struct binding *b, bool copy, struct capsule *ret)
 {
 	_cleanup_secret_ struct secret plain = SECRET_EMPTY;
 	struct registry_volume v = { 0 };
@@ -95,7 +116,15 @@ int rebind_unwrap(struct op *op, struct kms *kms, const struct header *h,
 		op_clear(op);
 		return 0;
 	}
+	if (copy)
+		v.nbindings = 0;
 	return r ? r : registry_check(op, &v, b->wrapped.entry, ret);
+}
+
+int rebind_unwrap(struct op *op, struct kms *kms, const struct header *h,
+		  const struct binding *b, struct capsule *ret)
+{
+	return unwrap(op, kms, h, b, false, ret);
 }
 
 /* The capsule through the first of the sources that gives it. */
@@ -111,7 +140,8 @@ static int unwrap_any(struct op *op, struct rebind *b, const struct header *h,
 			continue;
 		r = source_open(op, s);
 		if (!r)
-			r = rebind_unwrap(op, s->kms, h, &h->bindings[i], ret);
+			r = unwrap(op, s->kms, h, &h->bindings[i], b->copy,
+				   ret);
 		if (!r) {
 			*ret_from = &h->bindings[i];
 			op_clear(op);
@@ -181,7 +211,7 @@ static const struct binding *find_proven(struct op *op, struct rebind *b,
 	for (size_t i = 0; i < h->nbindings; i++) {
 		if (!is_target(b, &h->bindings[i]))
 			continue;
-		*ret_err = rebind_unwrap(op, b->kms, h, &h->bindings[i], ret);
+		*ret_err = unwrap(op, b->kms, h, &h->bindings[i], b->copy, ret);
 		if (!*ret_err)
 			return &h->bindings[i];
 		capsule_free(ret);
@@ -212,7 +242,7 @@ static int pin(struct op *op, const struct rebind *b, const struct header *h,
 {
 	struct registry_volume v = { 0 };
 	_cleanup_close_ int lock = -1;
-	int r = registry_lock(op, &lock);
+	int r = registry_lock_volume(op, h->uuid, &lock);
 
 	if (!r)
 		r = rebind_record(op, h, place, &v);
@@ -228,7 +258,7 @@ static int unpin(struct op *op, const struct rebind *b, const char *uuid)
 {
 	struct registry_volume v = { 0 };
 	_cleanup_close_ int lock = -1;
-	int r = registry_lock(op, &lock);
+	int r = registry_lock_volume(op, uuid, &lock);
 
 	if (!r)
 		r = registry_load(op, uuid, &v);
@@ -239,8 +269,8 @@ static int unpin(struct op *op, const struct rebind *b, const char *uuid)
 	return registry_save(op, &v);
 }
 
-int rebind_read_back(struct op *op, struct kms *kms,
-		     const struct luks_place *place, int token,
+static int read_back(struct op *op, struct kms *kms,
+		     const struct luks_place *place, int token, bool copy,
 		     const struct capsule *want)
 {
 	_cleanup_header_ struct header h = { 0 };
@@ -252,7 +282,7 @@ int rebind_read_back(struct op *op, struct kms *kms,
 	for (size_t i = 0; i < h.nbindings; i++) {
 		if (h.bindings[i].token != token || h.bindings[i].err)
 			continue;
-		r = rebind_unwrap(op, kms, &h, &h.bindings[i], &got);
+		r = unwrap(op, kms, &h, &h.bindings[i], copy, &got);
 		if (!r && (got.epoch != want->epoch ||
 			   !secret_equal(&got.key, &want->key)))
 			break;
@@ -261,6 +291,13 @@ int rebind_read_back(struct op *op, struct kms *kms,
 	return op_fail(op, -EKEYREJECTED,
 		       "%s does not hold what was just written to it",
 		       place->device);
+}
+
+int rebind_read_back(struct op *op, struct kms *kms,
+		     const struct luks_place *place, int token,
+		     const struct capsule *want)
+{
+	return read_back(op, kms, place, token, false, want);
 }
 
 /* Add the target's binding for @c beside the old ones. */
@@ -275,13 +312,14 @@ static int add_binding(struct op *op, struct rebind *b,
 	if (r && r != -ENOENT)
 		return r;
 	op_clear(op);
-	c->epoch = registry_next_epoch(r ? NULL : &v, c->epoch);
+	/* A copy stays as old as it is: what it copies has its own epoch. */
+	c->epoch = registry_next_epoch(r || b->copy ? NULL : &v, c->epoch);
 	r = unlock_wrap(op, b->kms, h, c, binding_flags(from), from, &fresh);
 	if (!r)
 		r = luks_add(op, place, h->uuid, &fresh);
 	if (r)
 		return r;
-	return rebind_read_back(op, b->kms, place, fresh.token, c);
+	return read_back(op, b->kms, place, fresh.token, b->copy, c);
 }
 
 /* All bindings of the sources; the target's is known to work. */
@@ -297,7 +335,7 @@ static int remove_old(struct op *op, struct rebind *b,
 		if (r)
 			return r;
 	}
-	return unpin(op, b, h->uuid);
+	return b->copy ? 0 : unpin(op, b, h->uuid);
 }
 
 static void count(struct rebind *b, const struct header *h, size_t *ret_old,
@@ -309,6 +347,16 @@ static void count(struct rebind *b, const struct header *h, size_t *ret_old,
 		*ret_old += source_of(b, &h->bindings[i]) != NULL;
 		*ret_new += is_target(b, &h->bindings[i]);
 	}
+}
+
+bool rebind_is_copy(struct op *op, const struct header *h,
+		    const struct luks_place *place)
+{
+	struct registry_volume v = { 0 };
+
+	if (registry_load(op, h->uuid, &v))
+		op_clear(op);
+	return places_is_copy(place, h, &v);
 }
 
 int rebind_volume(struct op *op, struct rebind *b,
@@ -327,6 +375,10 @@ int rebind_volume(struct op *op, struct rebind *b,
 		*ret = news ? REBIND_CURRENT : REBIND_NOTHING;
 		return 0;
 	}
+	b->copy = rebind_is_copy(op, &h, place);
+	r = target_open(op, b);
+	if (r)
+		return r;
 	/* Interrupted before: the new one is there, so only finish. */
 	if (!find_proven(op, b, &h, &c, &damaged)) {
 		/*
@@ -341,7 +393,8 @@ int rebind_volume(struct op *op, struct rebind *b,
 		if (r)
 			return r;
 	}
-	r = pin(op, b, &h, place, &c);
+	if (!b->copy)
+		r = pin(op, b, &h, place, &c);
 	if (!r)
 		r = remove_old(op, b, place, &h);
 	if (!r)
@@ -360,69 +413,142 @@ int rebind_prove(struct op *op, struct rebind *b,
 	return r ? r : unwrap_somehow(op, b, place, &h, &from, &c);
 }
 
-static int rewrap_one(struct op *op, struct rebind *b,
-		      const struct luks_place *place, const char *uuid,
-		      const struct binding *old)
+static bool is_stale(const struct rebind *b, const struct binding *binding,
+		     uint32_t newest, bool all)
 {
-	_cleanup_binding_ struct binding fresh = {
-		.token = -1,
-		.key_bytes = old->key_bytes,
-		.iv_large_sectors = old->iv_large_sectors,
-	};
-	int r = kms_rewrap(op, b->kms, &old->wrapped, &fresh.wrapped);
-
-	if (r)
-		return r;
-	fresh.unknown = json_object_get(old->unknown);
-	/* One write that is there or not: no moment without a binding. */
-	return luks_replace(op, place, uuid, old, &fresh);
+	return is_target(b, binding) && newest &&
+	       (all || binding->wrapped.key_version < newest);
 }
 
-static bool is_stale(const struct binding *b, uint32_t newest, bool all)
+bool rebind_moves(struct rebind *b, const struct header *h)
 {
-	return newest && (all || b->wrapped.key_version < newest);
-}
-
-int rebind_look(struct op *op, struct rebind *b, const struct luks_place *place,
-		uint32_t newest, bool all, enum rebind_outcome *ret)
-{
-	_cleanup_header_ struct header h = { 0 };
 	size_t olds, news;
-	int r = luks_read(op, place, &h);
 
-	if (r)
-		return r;
-	count(b, &h, &olds, &news);
-	*ret = olds ? REBIND_DONE : news ? REBIND_CURRENT : REBIND_NOTHING;
-	for (size_t i = 0; i < h.nbindings; i++)
-		if (is_target(b, &h.bindings[i]) &&
-		    is_stale(&h.bindings[i], newest, all))
-			*ret = REBIND_DONE;
-	return 0;
+	count(b, h, &olds, &news);
+	return olds;
 }
 
-int rebind_rewrap(struct op *op, struct rebind *b,
-		  const struct luks_place *place, uint32_t newest, bool all,
-		  enum rebind_outcome *ret)
+enum rebind_outcome rebind_look(struct rebind *b, const struct header *h,
+				uint32_t newest, bool all)
 {
-	_cleanup_header_ struct header h = { 0 };
-	enum rebind_outcome outcome = REBIND_NOTHING;
-	int r = luks_read(op, place, &h);
+	size_t olds, news;
 
-	for (size_t i = 0; !r && i < h.nbindings; i++) {
-		const struct binding *old = &h.bindings[i];
+	count(b, h, &olds, &news);
+	for (size_t i = 0; i < h->nbindings; i++)
+		if (is_stale(b, &h->bindings[i], newest, all))
+			return REBIND_DONE;
+	return olds ? REBIND_DONE : news ? REBIND_CURRENT : REBIND_NOTHING;
+}
 
-		if (!is_target(b, old))
-			continue;
-		if (!is_stale(old, newest, all)) {
-			if (outcome == REBIND_NOTHING)
-				outcome = REBIND_CURRENT;
-			continue;
-		}
-		r = rewrap_one(op, b, place, h.uuid, old);
-		outcome = REBIND_DONE;
+uint32_t rebind_oldest(const struct rebind *b, const struct header *h)
+{
+	uint32_t oldest = 0;
+
+	for (size_t i = 0; i < h->nbindings; i++) {
+		uint32_t version = h->bindings[i].wrapped.key_version;
+
+		if (is_target(b, &h->bindings[i]) && version &&
+		    (!oldest || version < oldest))
+			oldest = version;
 	}
+	return oldest;
+}
+
+/* A binding that is rewrapped, and the step that it belongs to. */
+struct stale {
+	struct rebind_step *step;
+	struct binding *binding;
+};
+
+static size_t find_stale(const struct rebind *b, struct rebind_step *steps,
+			 size_t n, uint32_t newest, bool all, struct stale *ret)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct header *h = steps[i].header;
+
+		if (steps[i].err || steps[i].outcome == REBIND_DONE)
+			continue;
+		for (size_t k = 0; k < h->nbindings; k++) {
+			if (!is_stale(b, &h->bindings[k], newest, all))
+				continue;
+			ret[found].step = &steps[i];
+			ret[found++].binding = &h->bindings[k];
+		}
+	}
+	return found;
+}
+
+/* One write that is there or not: no moment without a binding. */
+static int write_rewrapped(const struct stale *s, const struct kms_item *item)
+{
+	struct binding fresh = {
+		.token = -1,
+		.key_bytes = s->binding->key_bytes,
+		.iv_large_sectors = s->binding->iv_large_sectors,
+		.wrapped = item->wrapped,
+		.unknown = s->binding->unknown, /* borrowed */
+	};
+	int r = luks_edit_replace(&s->step->op, s->step->edit, s->binding,
+				  &fresh);
+
+	free(fresh.json);
 	if (!r)
-		*ret = outcome;
+		s->binding->wrapped = item->wrapped;
 	return r;
+}
+
+static void take_rewrapped(const struct stale *s, const struct kms_item *item)
+{
+	struct rebind_step *step = s->step;
+
+	if (step->err)
+		return;
+	step->err = item->err;
+	if (item->err) {
+		step->op = item->op;
+		return;
+	}
+	step->err = write_rewrapped(s, item);
+	if (!step->err)
+		step->outcome = REBIND_DONE;
+}
+
+static void rewrap_stale(struct op *op, struct rebind *b,
+			 const struct stale *stale, struct kms_item *items,
+			 size_t n)
+{
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		items[i].old = &stale[i].binding->wrapped;
+	r = target_open(op, b);
+	if (!r)
+		r = kms_many(op, b->kms, KMS_REWRAP, items, n);
+	for (size_t i = 0; i < n; i++) {
+		if (r) {
+			items[i].err = r;
+			items[i].op = *op;
+		}
+		take_rewrapped(&stale[i], &items[i]);
+	}
+}
+
+int rebind_rewrap(struct op *op, struct rebind *b, struct rebind_step *steps,
+		  size_t n, uint32_t newest, bool all)
+{
+	struct stale *stale = calloc(n * KMSC_MAX_BINDINGS, sizeof(*stale));
+	struct kms_item *items = NULL;
+	size_t found = 0;
+
+	if (stale)
+		found = find_stale(b, steps, n, newest, all, stale);
+	if (found)
+		items = calloc(found, sizeof(*items));
+	if (items)
+		rewrap_stale(op, b, stale, items, found);
+	free(items);
+	free(stale);
+	return stale && (items || !found) ? 0 : -ENOMEM;
 }

@@ -21,6 +21,7 @@ struct binding;
 struct capsule;
 struct header;
 struct kms;
+struct luks_edit;
 struct luks_place;
 struct registry_volume;
 
@@ -41,14 +42,18 @@ struct rebind_source {
 struct rebind {
 	char entry[CONFIG_ENTRY_NAME_MAX];
 	const struct generation *target;
-	struct kms *kms; /* open session with @target; not owned */
+	struct kms *kms; /* session with @target; NULL: opened when needed */
+	struct generation own; /* what such a session needs */
+	bool own_kms;
+	bool copy; /* rebind_volume()'s: it is at a copy, places_is_copy() */
 	size_t nsources;
 	struct rebind_source *sources;
 };
 
 /**
  * rebind_sources() - load the entry's other generations as sources
- * @b:	entry and target set. Free with rebind_free(), also after a failure.
+ * @b:	entry, target and, if there is one, kms set. Free with rebind_free(),
+ *	also after a failure.
  * Return: 0, -errno. Missing credentials are an error of that source alone.
  */
 int rebind_sources(struct op *op, const struct entry *e, struct rebind *b);
@@ -56,20 +61,35 @@ int rebind_sources(struct op *op, const struct entry *e, struct rebind *b);
 void rebind_free(struct rebind *b);
 #define _cleanup_rebind_ __attribute__((cleanup(rebind_free)))
 
+/** rebind_moves() - has @h bindings that are to be moved to the target? */
+bool rebind_moves(struct rebind *b, const struct header *h);
+
 /** rebind_volume() - move the volume at @place to the target. 0, -errno. */
 int rebind_volume(struct op *op, struct rebind *b,
 		  const struct luks_place *place, enum rebind_outcome *ret);
+
+/* A header on its way to the newest master key. */
+struct rebind_step {
+	struct header *header; /* afterwards as it is on the disk now */
+	struct luks_edit *edit; /* that read it */
+	enum rebind_outcome outcome;
+	int err;
+	struct op op; /* its deadline, and the words of @err */
+}; /* with @err, or done, it is left out */
 
 /**
  * rebind_rewrap() - bring the target's bindings to the newest master key
  * @newest:	version to reach; what has it is left alone unless @all
  *
- * On the KMS's side: the capsule does not come here. Return: 0; -EOPNOTSUPP
- * where the provider cannot; -errno.
+ * On the KMS's side, many in one request: no capsule comes here.
+ * Return: 0, see the steps; -ENOMEM.
  */
-int rebind_rewrap(struct op *op, struct rebind *b,
-		  const struct luks_place *place, uint32_t newest, bool all,
-		  enum rebind_outcome *ret);
+int rebind_rewrap(struct op *op, struct rebind *b, struct rebind_step *steps,
+		  size_t n, uint32_t newest, bool all);
+
+/** rebind_is_copy() - is @place, with header @h, a copy? places_is_copy() */
+bool rebind_is_copy(struct op *op, const struct header *h,
+		    const struct luks_place *place);
 
 /** rebind_prove() - does the volume open through one of the sources now? */
 int rebind_prove(struct op *op, struct rebind *b,
@@ -79,8 +99,14 @@ int rebind_prove(struct op *op, struct rebind *b,
  * rebind_look() - what rebind_volume() and then rebind_rewrap() would do
  * @newest:	0: the provider has no versions
  */
-int rebind_look(struct op *op, struct rebind *b, const struct luks_place *place,
-		uint32_t newest, bool all, enum rebind_outcome *ret);
+enum rebind_outcome rebind_look(struct rebind *b, const struct header *h,
+				uint32_t newest, bool all);
+
+/**
+ * rebind_oldest() - lowest version of the master key among the target's
+ * bindings of @h; 0: there is none, or the provider has no versions
+ */
+uint32_t rebind_oldest(const struct rebind *b, const struct header *h);
 
 /**
  * rebind_unwrap() - binding @b of @h through @kms, with all checks

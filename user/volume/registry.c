@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@
 #define RECORD_MAX (64 * 1024)
 #define RECORD_VERSION 1
 #define LOCK_TIMEOUT_MS 10000
+#define LOCK_POLL_MAX_MS 16
 
 static char *record_path(const char *uuid)
 {
@@ -281,20 +283,59 @@ int registry_list(struct op *op, char ***ret, size_t *ret_n)
 	return 0;
 }
 
-int registry_lock(struct op *op, int *ret_fd)
+/*
+ * Bytes of one file that stays empty: all of them for the registry, one, of
+ * as many as an offset can name, for a record. Ten thousand lock files would
+ * have to be swept by somebody.
+ */
+static int lock_bytes(struct op *op, off_t start, off_t len, int *ret_fd)
 {
 	_cleanup_free_ char *path = file_path(PLACE_STATE, ".lock", NULL, NULL);
+	struct flock lock = { .l_type = F_WRLCK,
+			      .l_whence = SEEK_SET,
+			      .l_start = start,
+			      .l_len = len };
+	_cleanup_close_ int fd = -1;
+	unsigned int waited_ms = 0, ms = 1;
 	int r;
 
 	if (!path)
 		return -ENOMEM;
 	r = file_mkdirs(path);
-	if (r == 0)
-		r = file_lock(path, LOCK_TIMEOUT_MS);
+	if (!r)
+		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (!r && fd < 0)
+		r = -errno;
+	while (!r && fcntl(fd, F_OFD_SETLK, &lock) < 0) {
+		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
+			r = -errno;
+		else if (waited_ms >= LOCK_TIMEOUT_MS)
+			r = -EBUSY;
+		usleep(ms * 1000);
+		waited_ms += ms;
+		ms = ms < LOCK_POLL_MAX_MS ? ms * 2 : ms;
+	}
 	if (r < 0)
 		return op_fail(op, r, "cannot lock %s: %s", path, strerror(-r));
-	*ret_fd = r;
+	*ret_fd = fd;
+	fd = -1;
 	return 0;
+}
+
+int registry_lock(struct op *op, int *ret_fd)
+{
+	return lock_bytes(op, 0, 0, ret_fd);
+}
+
+int registry_lock_volume(struct op *op, const char *uuid, int *ret_fd)
+{
+	uint8_t bytes[KMSC_UUID_BYTES];
+	uint64_t at;
+
+	if (uuid_parse(uuid, bytes) < 0)
+		return op_fail(op, -EBADMSG, "malformed UUID");
+	memcpy(&at, bytes, sizeof(at));
+	return lock_bytes(op, (off_t)(at & (INT64_MAX >> 1)), 1, ret_fd);
 }
 
 /* --- pins: no files from here on --- */

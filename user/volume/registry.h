@@ -73,6 +73,9 @@ int registry_list(struct op *op, char ***ret, size_t *ret_n);
 /** registry_lock() - serialise writers; close the descriptor. 0, -EBUSY. */
 int registry_lock(struct op *op, int *ret_fd);
 
+/** registry_lock_volume() - the same for @uuid's record alone. */
+int registry_lock_volume(struct op *op, const char *uuid, int *ret_fd);
+
 /**
  * registry_check() - does @c, which came with @generation, agree with the pins?
  *

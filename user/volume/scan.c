@@ -18,7 +18,7 @@
 #define SYS_BLOCK "/sys/class/block"
 #define LUKS_MAGIC_BYTES 8
 
-static void item_free(struct scan_item *item)
+void scan_item_free(struct scan_item *item)
 {
 	free(item->device);
 	free(item->header);
@@ -27,7 +27,7 @@ static void item_free(struct scan_item *item)
 void scan_free(struct scan *s)
 {
 	for (size_t i = 0; i < s->n; i++)
-		item_free(&s->items[i]);
+		scan_item_free(&s->items[i]);
 	free(s->items);
 	s->items = NULL;
 	s->n = 0;
@@ -48,7 +48,7 @@ static struct scan_item *item_new(struct scan *s)
 
 static void item_drop(struct scan *s)
 {
-	item_free(&s->items[--s->n]);
+	scan_item_free(&s->items[--s->n]);
 }
 
 static bool has_id(const struct scan_item *item, const char *id)
@@ -113,6 +113,25 @@ static bool seen_before(const struct scan *s, const struct scan_item *item)
 	return false;
 }
 
+/* What @h, read at the place of @item, says of it. */
+static int take_header(struct op *op, struct scan_item *item,
+		       const struct header *h)
+{
+	if (!h->nbindings && strcmp(h->subsystem, LUKS_SUBSYSTEM))
+		return op_fail(op, -ENODATA, "%s is not a kmscrypt volume",
+			       item->device);
+	if (item->registered && strcmp(item->uuid, h->uuid))
+		return op_fail(op, -ENODEV, "%s holds another volume now",
+			       item->device);
+	memcpy(item->uuid, h->uuid, sizeof(item->uuid));
+	memcpy(item->label, h->label, sizeof(item->label));
+	item->nids = 0;
+	for (size_t i = 0; i < h->nbindings; i++)
+		if (!h->bindings[i].err)
+			add_id(item, h->bindings[i].wrapped.entry);
+	return 0;
+}
+
 /* Is there a volume of ours at item->device? Fills the rest of @item. */
 static int look(struct op *op, struct scan_item *item)
 {
@@ -121,17 +140,7 @@ static int look(struct op *op, struct scan_item *item)
 	int r = luks_read(op, &place, &h);
 
 	identify(item);
-	if (r)
-		return r;
-	if (!h.nbindings && strcmp(h.subsystem, LUKS_SUBSYSTEM))
-		return op_fail(op, -ENODATA, "%s is not a kmscrypt volume",
-			       item->device);
-	memcpy(item->uuid, h.uuid, sizeof(item->uuid));
-	memcpy(item->label, h.label, sizeof(item->label));
-	for (size_t i = 0; i < h.nbindings; i++)
-		if (!h.bindings[i].err)
-			add_id(item, h.bindings[i].wrapped.entry);
-	return 0;
+	return r ? r : take_header(op, item, &h);
 }
 
 static void fail_item(struct op *op, struct scan_item *item, int err)
@@ -141,14 +150,22 @@ static void fail_item(struct op *op, struct scan_item *item, int err)
 	op_clear(op);
 }
 
-static int add_registered(struct op *op, struct scan *s, const char *uuid)
+int scan_header(struct op *op, struct scan_item *item, const struct header *h,
+		int err)
+{
+	if (!err)
+		err = take_header(op, item, h);
+	if (err)
+		fail_item(op, item, err);
+	return err;
+}
+
+int scan_record(struct op *op, const char *uuid, struct scan_item *item)
 {
 	struct registry_volume v = { 0 };
-	struct scan_item *item = item_new(s);
 	int r;
 
-	if (!item)
-		return -ENOMEM;
+	memset(item, 0, sizeof(*item));
 	item->registered = true;
 	snprintf(item->uuid, sizeof(item->uuid), "%s", uuid);
 	r = registry_load(op, uuid, &v);
@@ -160,24 +177,32 @@ static int add_registered(struct op *op, struct scan *s, const char *uuid)
 		return 0;
 	}
 	memcpy(item->label, v.label, sizeof(item->label));
+	/* Until its header is read, what was last seen decides. */
+	for (size_t i = 0; i < v.nbindings; i++)
+		add_id(item, v.bindings[i].generation);
 	if (*v.header) {
 		item->header = strdup(v.header);
 		if (!item->header)
 			return -ENOMEM;
 	}
-	r = *v.device ? look(op, item) : -ENODEV;
-	if (!r && strcmp(item->uuid, uuid))
-		r = op_fail(op, -ENODEV, "%s holds another volume now",
-			    item->device);
-	if (!r)
-		return 0;
-	/* What the registry last saw decides what it depends on. */
-	memcpy(item->uuid, v.uuid, sizeof(item->uuid));
-	memcpy(item->label, v.label, sizeof(item->label));
-	item->nids = 0;
-	for (size_t i = 0; i < v.nbindings; i++)
-		add_id(item, v.bindings[i].generation);
-	fail_item(op, item, r);
+	if (!*v.device)
+		fail_item(op, item, -ENODEV);
+	return 0;
+}
+
+static int add_registered(struct op *op, struct scan *s, const char *uuid)
+{
+	struct scan_item *item = item_new(s);
+	int r;
+
+	if (!item)
+		return -ENOMEM;
+	r = scan_record(op, uuid, item);
+	if (r || item->err)
+		return r;
+	r = look(op, item);
+	if (r)
+		fail_item(op, item, r);
 	return 0;
 }
 
@@ -239,7 +264,7 @@ int scan_path(struct op *op, struct scan *s, const char *path)
 	lost = find_unreached(s, item->uuid);
 	if (lost) {
 		/* The registry's volume has moved here. */
-		item_free(lost);
+		scan_item_free(lost);
 		*lost = *item;
 		s->n--;
 	}
@@ -268,10 +293,10 @@ static bool has_magic(const char *path)
 	return false;
 }
 
-static int add_device(struct op *op, struct scan *s, const char *name)
+static int block_device(const char *name, int (*fn)(const char *, void *),
+			void *arg)
 {
 	_cleanup_free_ char *path = NULL;
-	int r;
 
 	/* Drives without a medium answer slowly and hold no volume. */
 	if (!strncmp(name, "fd", 2) || !strncmp(name, "sr", 2))
@@ -284,17 +309,10 @@ static int add_device(struct op *op, struct scan *s, const char *name)
 	for (char *p = path + strlen("/dev/"); *p; p++)
 		if (*p == '!')
 			*p = '/';
-	if (!has_magic(path))
-		return 0;
-	r = scan_path(op, s, path);
-	/* Somebody else's, or damaged: not ours to report here. */
-	if (r == -ENOMEM)
-		return r;
-	op_clear(op);
-	return 0;
+	return has_magic(path) ? fn(path, arg) : 0;
 }
 
-int scan_devices(struct op *op, struct scan *s)
+int scan_block(int (*fn)(const char *path, void *arg), void *arg)
 {
 	DIR *dir = opendir(SYS_BLOCK);
 	struct dirent *d;
@@ -305,9 +323,33 @@ int scan_devices(struct op *op, struct scan *s)
 		return 0;
 	while (!r && (d = readdir(dir)))
 		if (*d->d_name != '.')
-			r = add_device(op, s, d->d_name);
+			r = block_device(d->d_name, fn, arg);
 	closedir(dir);
 	return r;
+}
+
+struct found {
+	struct op *op;
+	struct scan *s;
+};
+
+static int add_device(const char *path, void *arg)
+{
+	struct found *f = arg;
+	int r = scan_path(f->op, f->s, path);
+
+	/* Somebody else's, or damaged: not ours to report here. */
+	if (r == -ENOMEM)
+		return r;
+	op_clear(f->op);
+	return 0;
+}
+
+int scan_devices(struct op *op, struct scan *s)
+{
+	struct found f = { op, s };
+
+	return scan_block(add_device, &f);
 }
 
 int scan_known(struct op *op, const char *const *paths, size_t npaths,

@@ -20,6 +20,7 @@
 #include "volume/registry.h"
 
 struct entry;
+struct header;
 struct luks_place;
 
 struct scan_item {
@@ -60,6 +61,32 @@ int scan_path(struct op *op, struct scan *s, const char *path);
 /** scan_known() - all three. 0, -errno. */
 int scan_known(struct op *op, const char *const *paths, size_t npaths,
 	       struct scan *s);
+
+/**
+ * scan_record() - @item from the registry's record of @uuid, without looking
+ * at the volume
+ * @item:	scan_item_free() it, also after a failure; item->err when the
+ *		record is damaged or names no device
+ * Return: 0, -ENOMEM.
+ */
+int scan_record(struct op *op, const char *uuid, struct scan_item *item);
+
+/**
+ * scan_header() - complete @item by the header that was read at its place
+ * @err:	what reading it gave
+ * Return: item->err, which is @err or says that it is not this volume's.
+ */
+int scan_header(struct op *op, struct scan_item *item, const struct header *h,
+		int err);
+
+void scan_item_free(struct scan_item *item);
+
+/**
+ * scan_block() - call @fn with the path of each block device of this host that
+ * starts like a LUKS2 header
+ * Return: 0, or what @fn returned, which ends it.
+ */
+int scan_block(int (*fn)(const char *path, void *arg), void *arg);
 
 /**
  * scan_refers() - does @item refer to generation @id? One that is not reached
