@@ -29,6 +29,18 @@ static unsigned int timeout_ms = KMSC_TIMEOUT_DEFAULT_MS;
 module_param(timeout_ms, uint, 0644);
 MODULE_PARM_DESC(timeout_ms, "How long the helper may take for a key, in ms");
 
+/*
+ * The kernel grants helpers 5 s to end when it prepares for sleep, and gives
+ * up the sleep after that: none that comes by itself may take longer, however
+ * its KMS hangs.
+ */
+#define RENEW_MS 4000
+static unsigned int renew_ms = RENEW_MS;
+module_param(renew_ms, uint, 0644);
+MODULE_PARM_DESC(
+	renew_ms,
+	"The same for a renewal, in ms; over 4000, a hung KMS can keep the machine awake");
+
 static struct workqueue_struct *upcall_queue;
 
 static const struct {
@@ -131,6 +143,7 @@ static struct key *upcall(struct kmsc_attempt *attempt)
 	cred = private_cred();
 	if (IS_ERR(cred))
 		return ERR_CAST(cred);
+	attempt->since = ktime_get_boottime();
 	old = override_creds(cred);
 	key = request_key(&kmsc_key_type, attempt->vol->desc, callout);
 	revert_creds(old);
@@ -165,17 +178,27 @@ static void attempt_work(struct work_struct *work)
 	kmsc_attempt_put(attempt);
 }
 
+static unsigned int limit_ms(enum kmsc_op op, bool automatic)
+{
+	unsigned int ms = READ_ONCE(timeout_ms);
+
+	if (op == KMSC_RENEW || automatic)
+		ms = min(ms, READ_ONCE(renew_ms));
+	return ms;
+}
+
 /**
  * kmsc_attempt_start - start an upcall
  * @vol:	whose key
  * @op:		why
+ * @automatic:	not because somebody has asked for it
  * @params:	what the table asks for
  *
  * Return: the attempt with a reference, or NULL if there is no memory. It runs
  * and ends in kmsc_volume_deliver(), whether anybody waits for it or not.
  */
 struct kmsc_attempt *kmsc_attempt_start(struct kmsc_volume *vol,
-					enum kmsc_op op,
+					enum kmsc_op op, bool automatic,
 					const struct kmsc_params *params)
 {
 	struct kmsc_attempt *attempt = kzalloc(sizeof(*attempt), GFP_KERNEL);
@@ -186,18 +209,25 @@ struct kmsc_attempt *kmsc_attempt_start(struct kmsc_volume *vol,
 	INIT_WORK(&attempt->work, attempt_work);
 	attempt->vol = kmsc_volume_get(vol);
 	attempt->op = op;
+	attempt->automatic = automatic;
 	attempt->params = *params;
-	attempt->deadline = ktime_add_ms(ktime_get(), READ_ONCE(timeout_ms));
+	attempt->deadline = ktime_add_ms(ktime_get(), limit_ms(op, automatic));
 	init_completion(&attempt->done);
 	kref_get(&attempt->ref);
 	queue_work(upcall_queue, &attempt->work);
 	return attempt;
 }
 
-/* Past the time at which everybody has given up waiting? */
+/* Until everybody has given up waiting; the grace is as in the wait below. */
+ktime_t kmsc_attempt_left(const struct kmsc_attempt *attempt)
+{
+	return ms_to_ktime(
+		max(time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS, 0LL));
+}
+
 bool kmsc_attempt_overdue(const struct kmsc_attempt *attempt)
 {
-	return time_left_ms(attempt) <= -KMSC_TIMEOUT_GRACE_MS;
+	return !kmsc_attempt_left(attempt);
 }
 
 /*
@@ -209,7 +239,7 @@ bool kmsc_attempt_overdue(const struct kmsc_attempt *attempt)
  */
 int kmsc_attempt_wait(struct kmsc_attempt *attempt)
 {
-	s64 left = max(time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS, 1LL);
+	s64 left = max(ktime_to_ms(kmsc_attempt_left(attempt)), 1LL);
 	unsigned long jiffies_left = msecs_to_jiffies(left);
 	long r;
 

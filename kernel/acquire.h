@@ -26,14 +26,7 @@
 #include <linux/workqueue.h>
 
 #include "params.h"
-
-struct kmsc_volume;
-
-enum kmsc_op {
-	KMSC_OPEN,
-	KMSC_RENEW,
-	KMSC_UNLOCK,
-};
+#include "volume.h"
 
 /**
  * struct kmsc_attempt - one upcall
@@ -41,8 +34,10 @@ enum kmsc_op {
  * @work:	calls request_key()
  * @vol:	whose key, with a reference
  * @op:		why
+ * @automatic:	nobody has asked for it but the lease
  * @params:	what the table asks for
- * @deadline:	when the helper must have answered
+ * @deadline:	when the helper must have answered, on CLOCK_MONOTONIC
+ * @since:	when it was asked, on CLOCK_BOOTTIME; the work's own
  * @done:	completed once @result stands
  * @result:	0 or -errno; written once, under the volume's lock
  *
@@ -54,8 +49,10 @@ struct kmsc_attempt {
 	struct work_struct work;
 	struct kmsc_volume *vol;
 	enum kmsc_op op;
+	bool automatic;
 	struct kmsc_params params;
 	ktime_t deadline;
+	ktime_t since;
 	struct completion done;
 	int result;
 };
@@ -64,10 +61,11 @@ int kmsc_acquire_setup(void);
 void kmsc_acquire_cleanup(void);
 
 struct kmsc_attempt *kmsc_attempt_start(struct kmsc_volume *vol,
-					enum kmsc_op op,
+					enum kmsc_op op, bool automatic,
 					const struct kmsc_params *params);
 void kmsc_attempt_put(struct kmsc_attempt *attempt);
 int kmsc_attempt_wait(struct kmsc_attempt *attempt);
+ktime_t kmsc_attempt_left(const struct kmsc_attempt *attempt);
 bool kmsc_attempt_overdue(const struct kmsc_attempt *attempt);
 void kmsc_attempt_finish(struct kmsc_attempt *attempt, int result);
 char *kmsc_attempt_error(int err);

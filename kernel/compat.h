@@ -6,7 +6,10 @@
 #ifndef _KMSC_COMPAT_H
 #define _KMSC_COMPAT_H
 
+#include <linux/audit.h>
 #include <linux/blk_types.h>
+#include <linux/device-mapper.h>
+#include <linux/hrtimer.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
@@ -64,5 +67,34 @@ static inline void kmsc_bio_vecs_changed(struct bio *bio)
 	bio->bi_bvec_gap_bit = 0;
 #endif
 }
+
+/* Since 6.13 a timer's function is given with the rest. */
+static inline void
+kmsc_hrtimer_setup(struct hrtimer *timer,
+		   enum hrtimer_restart (*function)(struct hrtimer *),
+		   clockid_t clock, enum hrtimer_mode mode)
+{
+#if KERNEL_VERSION(6, 13, 0) > LINUX_VERSION_CODE
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+#else
+	hrtimer_setup(timer, function, clock, mode);
+#endif
+}
+
+/* Exported, but declared in a header of drivers/md only */
+#ifdef CONFIG_DM_AUDIT
+void dm_audit_log_ti(int audit_type, const char *dm_msg_prefix, const char *op,
+		     struct dm_target *ti, int result);
+
+static inline void kmsc_audit(const char *op, struct dm_target *ti)
+{
+	dm_audit_log_ti(AUDIT_DM_EVENT, KBUILD_MODNAME, op, ti, 1);
+}
+#else
+static inline void kmsc_audit(const char *op, struct dm_target *ti)
+{
+}
+#endif
 
 #endif /* _KMSC_COMPAT_H */

@@ -25,6 +25,7 @@
 #include "cipher.h"
 #include "compat.h"
 #include "gate.h"
+#include "hold.h"
 #include "pages.h"
 #include "params.h"
 
@@ -286,20 +287,47 @@ static int convert_wait(struct kmsc_io *io)
 
 /* --- reads -------------------------------------------------------------- */
 
-/* In the workqueue: from the start, or where read_end() has stopped. */
+/*
+ * The gate is shut: what comes of a read that is back, or was started.
+ *
+ * Return: it is held, as the ciphertext that it is; else it ends with *@status.
+ */
+static bool read_shut(struct kmsc_io *io, blk_status_t *status)
+{
+	switch (kmsc_hold_add(&io->crypt->hold, io->bio, io->src.bi_size)) {
+	case KMSC_HOLD_HELD:
+		return true;
+	case KMSC_HOLD_REQUEUE:
+		*status = BLK_STS_DM_REQUEUE;
+		return false;
+	default:
+		*status = BLK_STS_IOERR;
+		return false;
+	}
+}
+
+/* In the workqueue: from the start, or from where it has stopped. */
 static void read_work(struct work_struct *work)
 {
 	struct kmsc_io *io = container_of(work, struct kmsc_io, work);
-	int r = -EIO;
+	blk_status_t status;
 
 	if (io_enter(io)) {
-		r = convert_wait(io);
+		status = errno_to_blk_status(convert_wait(io));
 		io_leave(io);
+	} else if (read_shut(io, &status)) {
+		return;
 	}
 	io->done = true;
-	io->bio->bi_status = errno_to_blk_status(r);
+	io->bio->bi_status = status;
 	/* Back to kmsc_crypt_end_io() */
 	bio_endio(io->bio);
+}
+
+static void read_later(struct kmsc_io *io)
+{
+	INIT_WORK(&io->work, read_work);
+	queue_work(decrypt_queue, &io->work);
 }
 
 /*
@@ -320,18 +348,16 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 	if (io->done || unlikely(*status))
 		return DM_ENDIO_DONE;
 	if (read_inline(io)) {
-		if (unlikely(!io_enter(io))) {
-			*status = BLK_STS_IOERR;
-			return DM_ENDIO_DONE;
-		}
+		if (unlikely(!io_enter(io)))
+			return read_shut(io, status) ? DM_ENDIO_INCOMPLETE :
+						       DM_ENDIO_DONE;
 		if (likely(kmsc_cipher_can_now(io->cipher)))
 			r = convert_now(io, false);
 		io_leave(io);
 	}
 	/* Not here, or short of memory: where one can wait, it works. */
 	if (r == -EAGAIN || r == -ENOMEM) {
-		INIT_WORK(&io->work, read_work);
-		queue_work(decrypt_queue, &io->work);
+		read_later(io);
 		return DM_ENDIO_INCOMPLETE;
 	}
 	*status = errno_to_blk_status(r);
@@ -340,17 +366,41 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 
 /* --- writes ------------------------------------------------------------- */
 
+/* A flush or a discard */
+static bool is_bare(struct bio *bio)
+{
+	return bio_op(bio) == REQ_OP_DISCARD ||
+	       (bio_op(bio) == REQ_OP_WRITE && !bio_sectors(bio));
+}
+
+/* The gate is shut: what comes of a bio on its way down. */
+static int map_shut(struct kmsc_io *io)
+{
+	unsigned int bytes = is_bare(io->bio) ? 0 : io->src.bi_size;
+
+	switch (kmsc_hold_add(&io->crypt->hold, io->bio, bytes)) {
+	case KMSC_HOLD_HELD:
+		return DM_MAPIO_SUBMITTED;
+	case KMSC_HOLD_REQUEUE:
+		return DM_MAPIO_REQUEUE;
+	default:
+		return DM_MAPIO_KILL;
+	}
+}
+
 static int map_write(struct kmsc_io *io)
 {
 	struct bio *bio = io->bio;
-	int r = -EIO;
+	int r;
 
 	kmsc_pages_get(&io->pages, io->src.bi_size, &io->crypt->reserve);
-	io->write = true;
-	if (io_enter(io)) {
-		r = convert_wait(io);
-		io_leave(io);
+	if (unlikely(!io_enter(io))) {
+		kmsc_pages_put(&io->pages, &io->crypt->reserve);
+		return map_shut(io);
 	}
+	io->write = true;
+	r = convert_wait(io);
+	io_leave(io);
 	if (unlikely(r)) {
 		/* To kmsc_crypt_end_io(), which puts the pages */
 		bio->bi_status = errno_to_blk_status(r);
@@ -374,14 +424,14 @@ static void write_end(struct kmsc_io *io)
 /* --- what dm calls ------------------------------------------------------ */
 
 /* Bios that carry no data. None passes once the gate is shut. */
-static int map_bare(struct kmsc_crypt *crypt, struct bio *bio)
+static int map_bare(struct kmsc_io *io)
 {
-	if (!kmsc_gate_is_open(crypt->gate))
-		return DM_MAPIO_KILL;
-	if (bio_sectors(bio))
-		remap(crypt, bio);
+	if (!kmsc_gate_is_open(io->crypt->gate))
+		return map_shut(io);
+	if (bio_sectors(io->bio))
+		remap(io->crypt, io->bio);
 	else
-		bio_set_dev(bio, crypt->dev->bdev);
+		bio_set_dev(io->bio, io->crypt->dev->bdev);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -412,8 +462,8 @@ int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 	if (write && unlikely(bio_sectors(bio) > WRITE_SECTORS))
 		dm_accept_partial_bio(bio, WRITE_SECTORS);
 	io_init(io, crypt, bio);
-	if (bio_op(bio) == REQ_OP_DISCARD || (write && !bio_sectors(bio)))
-		return map_bare(crypt, bio);
+	if (is_bare(bio))
+		return map_bare(io);
 	if (!write && bio_op(bio) != REQ_OP_READ)
 		return DM_MAPIO_KILL;
 	if (unlikely(!aligned(crypt, bio)))
@@ -441,6 +491,39 @@ int kmsc_crypt_end_io(struct kmsc_crypt *crypt, struct bio *bio,
 	return DM_ENDIO_DONE;
 }
 
+static int map_again(struct kmsc_io *io)
+{
+	/* Without the pages that it would only put back */
+	if (!kmsc_gate_is_open(io->crypt->gate))
+		return map_shut(io);
+	return is_bare(io->bio) ? map_bare(io) : map_write(io);
+}
+
+/* A bio that was held */
+static void retry(struct kmsc_hold *hold, struct bio *bio)
+{
+	struct kmsc_crypt *crypt = container_of(hold, struct kmsc_crypt, hold);
+	struct kmsc_io *io = bio_io(crypt, bio);
+
+	if (bio_op(bio) == REQ_OP_READ) {
+		read_later(io);
+		return;
+	}
+	/* What dm does with the answer to a map */
+	switch (map_again(io)) {
+	case DM_MAPIO_REMAPPED:
+		dm_submit_bio_remap(bio, NULL);
+		break;
+	case DM_MAPIO_REQUEUE:
+		bio->bi_status = BLK_STS_DM_REQUEUE;
+		bio_endio(bio);
+		break;
+	case DM_MAPIO_KILL:
+		bio_io_error(bio);
+		break;
+	}
+}
+
 /**
  * kmsc_crypt_init - set up the data path of a table
  * @crypt:	zeroed; kmsc_crypt_exit() undoes also what a failure has left
@@ -464,6 +547,7 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 	crypt->sector_size = params->sector_size;
 	if (params->flags & KMSC_DESC_IV_LARGE_SECTORS)
 		crypt->iv_shift = ilog2(params->sector_size) - SECTOR_SHIFT;
+	kmsc_hold_init(&crypt->hold, gate, retry);
 
 	r = mempool_init_kmalloc_pool(&crypt->passes, PASSES,
 				      PASS_BYTES + reqsize);
@@ -479,6 +563,8 @@ int kmsc_crypt_init(struct kmsc_crypt *crypt, struct dm_target *ti,
 /* Zeroed or half-built ones too: these take them. */
 void kmsc_crypt_exit(struct kmsc_crypt *crypt)
 {
+	if (crypt->gate)
+		kmsc_hold_exit(&crypt->hold);
 	kmsc_reserve_exit(&crypt->reserve);
 	mempool_exit(&crypt->passes);
 }

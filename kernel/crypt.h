@@ -10,6 +10,7 @@
 #include <linux/mempool.h>
 #include <linux/types.h>
 
+#include "hold.h"
 #include "pages.h"
 
 struct dm_dev;
@@ -28,6 +29,7 @@ struct kmsc_params;
  * @iv_shift:	from 512-byte sectors to what the IV counts
  * @passes:	what it takes to wait for the cipher
  * @reserve:	of pages for what writes carry
+ * @hold:	what waits for the gate
  */
 struct kmsc_crypt {
 	struct dm_target *ti;
@@ -39,6 +41,7 @@ struct kmsc_crypt {
 	unsigned int iv_shift;
 	mempool_t passes;
 	struct kmsc_reserve reserve;
+	struct kmsc_hold hold;
 };
 
 int kmsc_crypt_setup(void);

@@ -7,7 +7,10 @@
 
 #include <linux/bitops.h>
 
+/* Nobody enters. */
 #define KMSC_GATE_SHUT 0
+/* Who does not get in is to wait, not to fail; see hold.h. */
+#define KMSC_GATE_WAIT 1
 
 static void gate_release(struct percpu_ref *ref)
 {
@@ -49,12 +52,28 @@ void kmsc_gate_open(struct kmsc_gate *gate, struct kmsc_cipher *cipher)
  * kmsc_gate_shut - from now on nobody enters
  *
  * Any context, any number of times; the caller keeps it apart from
- * kmsc_gate_open().
+ * kmsc_gate_open(). It does not wait: percpu_ref_kill() would, for a change of
+ * mode that is under way, but a gate is opened only when it is drained, and
+ * that is after the end of the change that the last shutting began.
  */
 void kmsc_gate_shut(struct kmsc_gate *gate)
 {
 	if (!test_and_set_bit(KMSC_GATE_SHUT, &gate->flags))
 		percpu_ref_kill(&gate->ref);
+}
+
+/* kmsc_gate_set_wait - shall I/O that finds the gate shut be held? */
+void kmsc_gate_set_wait(struct kmsc_gate *gate, bool wait)
+{
+	if (wait)
+		set_bit(KMSC_GATE_WAIT, &gate->flags);
+	else
+		clear_bit(KMSC_GATE_WAIT, &gate->flags);
+}
+
+bool kmsc_gate_is_wait(const struct kmsc_gate *gate)
+{
+	return test_bit(KMSC_GATE_WAIT, &gate->flags);
 }
 
 /**

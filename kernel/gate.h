@@ -17,7 +17,7 @@ struct kmsc_cipher;
  * struct kmsc_gate - guards a cipher
  * @ref:	live while the gate is open; one reference a user
  * @drained:	completed when the last user has left a gate that was shut
- * @flags:	KMSC_GATE_SHUT; atomic
+ * @flags:	KMSC_GATE_*; atomic
  * @cipher:	the keyed cipher; changes only while the gate is shut and drained
  */
 struct kmsc_gate {
@@ -31,6 +31,8 @@ int kmsc_gate_init(struct kmsc_gate *gate);
 void kmsc_gate_exit(struct kmsc_gate *gate);
 void kmsc_gate_open(struct kmsc_gate *gate, struct kmsc_cipher *cipher);
 void kmsc_gate_shut(struct kmsc_gate *gate);
+void kmsc_gate_set_wait(struct kmsc_gate *gate, bool wait);
+bool kmsc_gate_is_wait(const struct kmsc_gate *gate);
 struct kmsc_cipher *kmsc_gate_drain(struct kmsc_gate *gate);
 
 static inline bool kmsc_gate_is_open(struct kmsc_gate *gate)

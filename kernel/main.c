@@ -8,7 +8,9 @@
 
 #include "acquire.h"
 #include "crypt.h"
+#include "hold.h"
 #include "keytype.h"
+#include "lease.h"
 #include "pool.h"
 #include "table.h"
 #include "target.h"
@@ -26,9 +28,15 @@ static int __init kmsc_init(void)
 	r = kmsc_crypt_setup();
 	if (r)
 		goto err_pool;
-	r = register_key_type(&kmsc_key_type);
+	r = kmsc_hold_setup();
 	if (r)
 		goto err_crypt;
+	r = kmsc_lease_setup();
+	if (r)
+		goto err_hold;
+	r = register_key_type(&kmsc_key_type);
+	if (r)
+		goto err_lease;
 	r = kmsc_acquire_setup();
 	if (r)
 		goto err_key_type;
@@ -41,6 +49,10 @@ err_acquire:
 	kmsc_acquire_cleanup();
 err_key_type:
 	unregister_key_type(&kmsc_key_type);
+err_lease:
+	kmsc_lease_cleanup();
+err_hold:
+	kmsc_hold_cleanup();
 err_crypt:
 	kmsc_crypt_cleanup();
 err_pool:
@@ -58,6 +70,8 @@ static void __exit kmsc_exit(void)
 	kmsc_target_cleanup();
 	kmsc_acquire_cleanup();
 	unregister_key_type(&kmsc_key_type);
+	kmsc_lease_cleanup();
+	kmsc_hold_cleanup();
 	kmsc_crypt_cleanup();
 	kmsc_pool_cleanup();
 }

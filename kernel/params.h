@@ -29,4 +29,8 @@ struct kmsc_params {
 	u64 len;
 };
 
+bool kmsc_params_same(const struct kmsc_params *a, const struct kmsc_params *b);
+char *kmsc_params_difference(const struct kmsc_params *bound,
+			     const struct kmsc_params *asked);
+
 #endif /* _KMSC_PARAMS_H */

@@ -6,7 +6,6 @@
 #include "status.h"
 
 #include "table.h"
-#include "volume.h"
 
 static const char *state_name(const struct kmsc_volume_info *info)
 {
@@ -15,9 +14,13 @@ static const char *state_name(const struct kmsc_volume_info *info)
 	return info->attempting ? "unlocking" : "locked";
 }
 
-static const char *reason_name(enum kmsc_reason reason)
+const char *kmsc_status_reason(enum kmsc_reason reason)
 {
 	switch (reason) {
+	case KMSC_REASON_UNREACHABLE:
+		return "unreachable";
+	case KMSC_REASON_SLEEP:
+		return "sleep";
 	case KMSC_REASON_ADMIN:
 		return "admin";
 	case KMSC_REASON_REVOKED:
@@ -27,14 +30,25 @@ static const char *reason_name(enum kmsc_reason reason)
 	}
 }
 
-void kmsc_status_info(const struct kmsc_volume_info *info, char *result,
-		      unsigned int maxlen)
+/**
+ * kmsc_status_info - what "dmsetup status" says
+ * @info:	of the volume
+ * @held:	bios of this table that wait for an unlock
+ * @held_bytes: their data
+ * @result:	gets the text
+ * @maxlen:	room in @result
+ */
+void kmsc_status_info(const struct kmsc_volume_info *info, unsigned int held,
+		      u64 held_bytes, char *result, unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
 	DMEMIT("%s reason=%s error=%d epoch=%llu key=%d", state_name(info),
-	       reason_name(info->reason), -info->error, info->epoch,
+	       kmsc_status_reason(info->reason), -info->error, info->epoch,
 	       info->key_serial);
+	DMEMIT(" lease=%u left=%u on_lock=%s cap=%u held=%u held_bytes=%llu",
+	       info->lease_s, info->left_s, info->cap_s ? "queue" : "error",
+	       info->cap_s, held, held_bytes);
 }
 
 void kmsc_status_table(const struct kmsc_table *table, const char *device,

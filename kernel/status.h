@@ -2,22 +2,20 @@
 /*
  * What "dmsetup status", "dmsetup table" and IMA see of a table
  *
- *   dmsetup status:
- *     <state> reason=<none|admin|revoked> error=<last errno, 0: none>
- *     epoch=<n> key=<serial of the key to revoke, 0: none>
- *
- *   <state> is active, locked or unlocking
+ * The words of the status are explained in include/uapi/kmscrypt.h.
  */
 #ifndef _KMSC_STATUS_H
 #define _KMSC_STATUS_H
 
 #include <linux/device-mapper.h>
 
-struct kmsc_table;
-struct kmsc_volume_info;
+#include "volume.h"
 
-void kmsc_status_info(const struct kmsc_volume_info *info, char *result,
-		      unsigned int maxlen);
+struct kmsc_table;
+
+const char *kmsc_status_reason(enum kmsc_reason reason);
+void kmsc_status_info(const struct kmsc_volume_info *info, unsigned int held,
+		      u64 held_bytes, char *result, unsigned int maxlen);
 void kmsc_status_table(const struct kmsc_table *table, const char *device,
 		       char *result, unsigned int maxlen);
 void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,

@@ -14,6 +14,7 @@
 #include "acquire.h"
 #include "cipher.h"
 #include "crypt.h"
+#include "hold.h"
 #include "status.h"
 #include "table.h"
 #include "volume.h"
@@ -40,8 +41,9 @@ static void target_dtr(struct dm_target *ti)
 	if (!target)
 		return;
 	ti->private = NULL;
-	kmsc_crypt_exit(&target->crypt);
+	/* From here on nobody kicks what the data path holds. */
 	kmsc_volume_leave(&target->user);
+	kmsc_crypt_exit(&target->crypt);
 	if (target->dev)
 		dm_put_device(ti, target->dev);
 	kfree(target);
@@ -74,7 +76,7 @@ static int open_volume(struct dm_target *ti, struct kmsc_target *target,
 	int r;
 
 	r = kmsc_volume_join(&target->user, target->table.uuid,
-			     target->dev->bdev->bd_dev, ti->table);
+			     target->dev->bdev->bd_dev, ti);
 	if (r) {
 		ti->error = "Out of memory";
 		return r;
@@ -134,6 +136,7 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		ti->error = "Out of memory";
 		goto bad;
 	}
+	kmsc_volume_hold(&target->user, &target->crypt.hold);
 	set_features(ti, &target->table);
 	return 0;
 
@@ -157,16 +160,37 @@ static int target_end_io(struct dm_target *ti, struct bio *bio,
 	return kmsc_crypt_end_io(&target->crypt, bio, status);
 }
 
+/* dm is about to wait until no I/O is left: none may be held. */
+static void target_presuspend(struct dm_target *ti)
+{
+	struct kmsc_target *target = ti->private;
+
+	kmsc_hold_set_suspend(&target->crypt.hold, dm_noflush_suspending(ti) ?
+							   KMSC_HOLD_NOFLUSH :
+							   KMSC_HOLD_FLUSH);
+}
+
+/* Also when a suspend has failed */
+static void target_resume(struct dm_target *ti)
+{
+	struct kmsc_target *target = ti->private;
+
+	kmsc_hold_set_suspend(&target->crypt.hold, KMSC_HOLD_RUNNING);
+}
+
 static void target_status(struct dm_target *ti, status_type_t type,
 			  unsigned int flags, char *result, unsigned int maxlen)
 {
 	struct kmsc_target *target = ti->private;
 	struct kmsc_volume_info info;
+	unsigned int held;
+	u64 held_bytes;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
 		kmsc_volume_info(target->user.vol, &info);
-		kmsc_status_info(&info, result, maxlen);
+		kmsc_hold_count(&target->crypt.hold, &held, &held_bytes);
+		kmsc_status_info(&info, held, held_bytes, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
 		kmsc_status_table(&target->table, target->dev->name, result,
@@ -188,12 +212,15 @@ static int target_message(struct dm_target *ti, unsigned int argc, char **argv,
 	struct kmsc_volume *vol = target->user.vol;
 
 	if (argc == 1 && !strcasecmp(argv[0], "lock"))
-		return kmsc_volume_lock(vol);
+		return kmsc_volume_lock(vol, KMSC_REASON_ADMIN);
+	if (argc == 2 && !strcasecmp(argv[0], "lock") &&
+	    !strcasecmp(argv[1], "sleep"))
+		return kmsc_volume_lock(vol, KMSC_REASON_SLEEP);
 	if (argc == 1 && !strcasecmp(argv[0], "unlock"))
 		return kmsc_volume_unlock(vol, params);
 	if (argc == 1 && !strcasecmp(argv[0], "renew"))
 		return kmsc_volume_renew(vol, params);
-	pr_warn("unknown message, known are: lock, unlock, renew\n");
+	pr_warn("unknown message, known are: lock [sleep], unlock, renew\n");
 	return -EINVAL;
 }
 
@@ -230,6 +257,9 @@ static struct target_type kmsc_target = {
 	.dtr = target_dtr,
 	.map = target_map,
 	.end_io = target_end_io,
+	.presuspend = target_presuspend,
+	.presuspend_undo = target_resume,
+	.resume = target_resume,
 	.status = target_status,
 	.message = target_message,
 	.iterate_devices = target_iterate_devices,

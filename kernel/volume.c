@@ -7,16 +7,17 @@
 
 #include "volume.h"
 
-#include <linux/device-mapper.h>
 #include <linux/err.h>
 #include <linux/kdev_t.h>
 #include <linux/key.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/uuid.h>
 
 #include "acquire.h"
 #include "cipher.h"
+#include "delivery.h"
+#include "event.h"
+#include "hold.h"
 #include "keytype.h"
 
 static LIST_HEAD(volumes);
@@ -63,6 +64,7 @@ static struct kmsc_volume *volume_alloc(const char *uuid, dev_t dev)
 		 MINOR(dev));
 	mutex_init(&vol->lock);
 	INIT_LIST_HEAD(&vol->tables);
+	kmsc_lease_init(vol);
 	return vol;
 }
 
@@ -85,10 +87,10 @@ static struct kmsc_volume *volume_find(const char *uuid, dev_t dev)
  * @user:	part of the table
  * @uuid:	volume UUID
  * @dev:	backing device; the table holds it open
- * @table:	the dm table
+ * @ti:		the dm target, its only one
  */
 int kmsc_volume_join(struct kmsc_volume_user *user, const char *uuid, dev_t dev,
-		     struct dm_table *table)
+		     struct dm_target *ti)
 {
 	struct kmsc_volume *vol;
 
@@ -96,7 +98,7 @@ int kmsc_volume_join(struct kmsc_volume_user *user, const char *uuid, dev_t dev,
 	vol = volume_find(uuid, dev);
 	if (!IS_ERR(vol)) {
 		user->vol = vol;
-		user->table = table;
+		user->ti = ti;
 		mutex_lock(&vol->lock);
 		list_add(&user->node, &vol->tables);
 		mutex_unlock(&vol->lock);
@@ -105,16 +107,38 @@ int kmsc_volume_join(struct kmsc_volume_user *user, const char *uuid, dev_t dev,
 	return PTR_ERR_OR_ZERO(vol);
 }
 
-/* --- state -------------------------------------------------------------- */
-
-static void notify(struct kmsc_volume *vol)
+/* kmsc_volume_hold - the table's I/O that finds the gate shut may be held */
+void kmsc_volume_hold(struct kmsc_volume_user *user, struct kmsc_hold *hold)
 {
-	struct kmsc_volume_user *user;
-
-	lockdep_assert_held(&vol->lock);
-	list_for_each_entry(user, &vol->tables, node)
-		dm_table_event(user->table);
+	mutex_lock(&user->vol->lock);
+	user->hold = hold;
+	mutex_unlock(&user->vol->lock);
 }
+
+/* Tables come and go only when @fn has seen all. */
+void kmsc_volume_for_each(void (*fn)(struct kmsc_volume *vol))
+{
+	struct kmsc_volume *vol;
+
+	mutex_lock(&volumes_lock);
+	list_for_each_entry(vol, &volumes, node)
+		fn(vol);
+	mutex_unlock(&volumes_lock);
+}
+
+bool kmsc_volume_any_active(void)
+{
+	struct kmsc_volume *vol;
+	bool any = false;
+
+	mutex_lock(&volumes_lock);
+	list_for_each_entry(vol, &volumes, node)
+		any |= kmsc_gate_is_open(&vol->gate);
+	mutex_unlock(&volumes_lock);
+	return any;
+}
+
+/* --- attempts that are wanted -------------------------------------------- */
 
 /* Nobody wants what @vol->attempt brings any more. */
 static void attempt_drop(struct kmsc_volume *vol, int result)
@@ -134,17 +158,40 @@ static struct kmsc_attempt *attempt_current(struct kmsc_volume *vol)
 	if (vol->attempt && kmsc_attempt_overdue(vol->attempt)) {
 		attempt_drop(vol, -ETIMEDOUT);
 		vol->error = -ETIMEDOUT;
+		kmsc_lease_failed(vol);
 	}
 	return vol->attempt;
 }
 
+bool kmsc_volume_attempting(struct kmsc_volume *vol)
+{
+	return attempt_current(vol);
+}
+
 static int attempt_begin(struct kmsc_volume *vol, enum kmsc_op op,
-			 const struct kmsc_params *asked)
+			 bool automatic, const struct kmsc_params *asked)
 {
 	lockdep_assert_held(&vol->lock);
-	vol->attempt = kmsc_attempt_start(vol, op, asked);
-	return vol->attempt ? 0 : -ENOMEM;
+	vol->attempt = kmsc_attempt_start(vol, op, automatic, asked);
+	if (!vol->attempt)
+		return -ENOMEM;
+	vol->upcalls++;
+	return 0;
 }
+
+/* Ask without having been asked to; there is no attempt. */
+int kmsc_volume_ask(struct kmsc_volume *vol, enum kmsc_op op)
+{
+	return attempt_begin(vol, op, true, &vol->asked);
+}
+
+/* The machine is going to sleep. */
+void kmsc_volume_abandon(struct kmsc_volume *vol)
+{
+	attempt_drop(vol, -ECANCELED);
+}
+
+/* --- state -------------------------------------------------------------- */
 
 /*
  * Shut the gate and destroy the cipher with its round keys; on return nothing
@@ -154,6 +201,7 @@ static void close_gate(struct kmsc_volume *vol)
 {
 	lockdep_assert_held(&vol->lock);
 	kmsc_gate_shut(&vol->gate);
+	kmsc_lease_stop(vol);
 	kmsc_cipher_free(kmsc_gate_drain(&vol->gate));
 }
 
@@ -163,12 +211,48 @@ static void lock_volume(struct kmsc_volume *vol, enum kmsc_reason reason)
 	if (vol->state != KMSC_ACTIVE && vol->state != KMSC_LOCKED)
 		return;
 	attempt_drop(vol, -ECANCELED);
-	/* What locked it stays the reason, unless the KMS is more final. */
-	if (vol->state == KMSC_ACTIVE || reason == KMSC_REASON_REVOKED)
-		vol->reason = reason;
-	close_gate(vol);
-	vol->state = KMSC_LOCKED;
-	notify(vol);
+	if (vol->state == KMSC_ACTIVE) {
+		close_gate(vol);
+		vol->state = KMSC_LOCKED;
+		vol->hold_end = ktime_add_ms(ktime_get_boottime(),
+					     vol->cap_s * 1000ULL);
+	} else if (reason <= vol->reason) {
+		kmsc_event_attempt(vol);
+		return;
+	}
+	vol->reason = reason;
+	kmsc_event_state(vol);
+	kmsc_lease_plan(vol);
+}
+
+/* Whoever waits at the gate is to try again. */
+static void kick_held(struct kmsc_volume *vol)
+{
+	struct kmsc_volume_user *user;
+
+	lockdep_assert_held(&vol->lock);
+	list_for_each_entry(user, &vol->tables, node)
+		if (user->hold)
+			kmsc_hold_kick(user->hold);
+}
+
+/* kmsc_volume_settle - let the state follow what time has brought */
+void kmsc_volume_settle(struct kmsc_volume *vol)
+{
+	lockdep_assert_held(&vol->lock);
+	if (vol->state == KMSC_ACTIVE &&
+	    (!kmsc_gate_is_open(&vol->gate) || kmsc_lease_over(vol))) {
+		if (vol->attempt)
+			vol->error = -ETIMEDOUT;
+		lock_volume(vol, KMSC_REASON_UNREACHABLE);
+	}
+	if (vol->state == KMSC_LOCKED && kmsc_gate_is_wait(&vol->gate) &&
+	    !ktime_before(ktime_get_boottime(), vol->hold_end)) {
+		pr_warn("%s: locked for %u s, held I/O fails\n", vol->desc,
+			vol->cap_s);
+		kmsc_gate_set_wait(&vol->gate, false);
+		kick_held(vol);
+	}
 }
 
 /* kmsc_volume_leave - the table goes; with the last one, the volume closes */
@@ -189,6 +273,7 @@ void kmsc_volume_leave(struct kmsc_volume_user *user)
 		attempt_drop(vol, -ECANCELED);
 		close_gate(vol);
 		vol->state = KMSC_GONE;
+		kmsc_lease_plan(vol);
 		key = vol->key;
 		vol->key = NULL;
 	}
@@ -198,15 +283,6 @@ void kmsc_volume_leave(struct kmsc_volume_user *user)
 	if (last)
 		kmsc_volume_put(vol);
 	user->vol = NULL;
-}
-
-static bool same_params(const struct kmsc_params *a,
-			const struct kmsc_params *b)
-{
-	return !strcmp(a->cipher, b->cipher) && a->key_bytes == b->key_bytes &&
-	       a->sector_size == b->sector_size && a->flags == b->flags &&
-	       a->iv_offset == b->iv_offset && a->offset == b->offset &&
-	       a->len == b->len;
 }
 
 /*
@@ -223,12 +299,12 @@ static int try_open(struct kmsc_volume *vol, const struct kmsc_params *asked)
 
 	lockdep_assert_held(&vol->lock);
 	if (!attempt) {
-		r = attempt_begin(vol, KMSC_OPEN, asked);
+		r = attempt_begin(vol, KMSC_OPEN, false, asked);
 		if (r)
 			return r;
 		attempt = vol->attempt;
 	}
-	ours = same_params(&attempt->params, asked);
+	ours = kmsc_params_same(&attempt->params, asked);
 	kref_get(&attempt->ref);
 
 	mutex_unlock(&vol->lock);
@@ -263,27 +339,6 @@ int kmsc_volume_open(struct kmsc_volume *vol, const struct kmsc_params *asked)
 	return r;
 }
 
-static char *difference(const struct kmsc_params *bound,
-			const struct kmsc_params *asked)
-{
-#define DIFFERS " differs from what the volume key is bound to"
-	if (strcmp(bound->cipher, asked->cipher))
-		return "Cipher" DIFFERS;
-	if (bound->key_bytes != asked->key_bytes)
-		return "Key length" DIFFERS;
-	if (bound->sector_size != asked->sector_size)
-		return "Sector size" DIFFERS;
-	if (bound->flags != asked->flags)
-		return "iv_large_sectors" DIFFERS;
-	if (bound->iv_offset != asked->iv_offset)
-		return "IV offset" DIFFERS;
-	if (bound->offset != asked->offset)
-		return "Device offset" DIFFERS;
-	if (bound->len && bound->len < asked->len)
-		return "Length is beyond what the volume key is bound to";
-	return NULL;
-}
-
 /**
  * kmsc_volume_compare - does a table ask for what the key is bound to?
  * @vol:	open
@@ -298,7 +353,7 @@ int kmsc_volume_compare(struct kmsc_volume *vol,
 	char *text;
 
 	mutex_lock(&vol->lock);
-	text = difference(&vol->bound, asked);
+	text = kmsc_params_difference(&vol->bound, asked);
 	*ret_reqsize = vol->reqsize;
 	mutex_unlock(&vol->lock);
 	if (!text)
@@ -309,12 +364,12 @@ int kmsc_volume_compare(struct kmsc_volume *vol,
 
 /* --- messages and status ------------------------------------------------ */
 
-int kmsc_volume_lock(struct kmsc_volume *vol)
+int kmsc_volume_lock(struct kmsc_volume *vol, enum kmsc_reason reason)
 {
 	struct key *key;
 
 	mutex_lock(&vol->lock);
-	lock_volume(vol, KMSC_REASON_ADMIN);
+	lock_volume(vol, reason);
 	key = vol->key;
 	vol->key = NULL;
 	mutex_unlock(&vol->lock);
@@ -328,11 +383,17 @@ static int start_attempt(struct kmsc_volume *vol, enum kmsc_state state,
 	int r = 0;
 
 	mutex_lock(&vol->lock);
-	if (vol->state == state && !attempt_current(vol)) {
-		r = attempt_begin(vol, op, asked);
+	kmsc_volume_settle(vol);
+	/* A fresh one: what we have begun by ourselves may be in vain. */
+	if (vol->state == state && attempt_current(vol) &&
+	    vol->attempt->automatic)
+		attempt_drop(vol, -ECANCELED);
+	if (vol->state == state && !vol->attempt) {
+		r = attempt_begin(vol, op, false, asked);
 		if (!r)
-			notify(vol);
+			kmsc_event_attempt(vol);
 	}
+	kmsc_lease_plan(vol);
 	mutex_unlock(&vol->lock);
 	return r;
 }
@@ -346,18 +407,24 @@ int kmsc_volume_unlock(struct kmsc_volume *vol, const struct kmsc_params *asked)
 /* The same for a volume that is open: does the KMS still give us the key? */
 int kmsc_volume_renew(struct kmsc_volume *vol, const struct kmsc_params *asked)
 {
+	if (kmsc_lease_sleeping())
+		return -EBUSY;
 	return start_attempt(vol, KMSC_ACTIVE, KMSC_RENEW, asked);
 }
 
 void kmsc_volume_info(struct kmsc_volume *vol, struct kmsc_volume_info *info)
 {
 	mutex_lock(&vol->lock);
-	info->attempting = attempt_current(vol);
+	kmsc_volume_settle(vol);
+	info->attempting = attempt_current(vol) && !vol->attempt->automatic;
 	info->state = vol->state;
 	info->reason = vol->reason;
 	info->error = vol->error;
 	info->epoch = vol->epoch;
 	info->key_serial = vol->key ? key_serial(vol->key) : 0;
+	info->lease_s = vol->lease.seconds;
+	info->left_s = kmsc_lease_left(vol);
+	info->cap_s = vol->cap_s;
 	mutex_unlock(&vol->lock);
 }
 
@@ -373,72 +440,30 @@ bool kmsc_volume_wants(struct kmsc_volume *vol, struct kmsc_attempt *attempt)
 	return wanted;
 }
 
-static int payload_check(struct kmsc_volume *vol,
-			 const struct kmsc_payload *payload)
+/* Has the lease that a key brings run out while we waited for it? */
+static bool is_stale(const struct kmsc_attempt *attempt,
+		     const struct kmsc_delivery *delivery)
 {
-	uuid_t uuid;
+	ktime_t end = ktime_add_ms(attempt->since, delivery->lease_s * 1000ULL);
 
-	if (uuid_parse(vol->uuid, &uuid) ||
-	    memcmp(&uuid, payload->uuid, sizeof(uuid)))
-		return -EKEYREJECTED;
-	/*
-	 * A lease that nobody enforces would be worse than none, and so would
-	 * data that nobody authenticates.
-	 */
-	if (payload->integrity[0] || payload->lease_s || payload->policy)
-		return -EOPNOTSUPP;
-	return 0;
-}
-
-/* What a key brings */
-struct delivery {
-	struct kmsc_params bound;
-	struct kmsc_cipher *cipher;
-	u64 epoch;
-};
-
-/* Turns the key's payload into a cipher, and wipes it. */
-static int unpack(struct kmsc_volume *vol, struct key *key,
-		  struct delivery *delivery)
-{
-	struct kmsc_payload *payload = kmsc_key_take(key);
-	struct kmsc_cipher *cipher;
-	char *error;
-	int r;
-
-	if (!payload)
-		return -EKEYREVOKED;
-	r = payload_check(vol, payload);
-	if (r)
-		goto out;
-	kmsc_payload_params(payload, &delivery->bound);
-	delivery->epoch = le64_to_cpu(payload->epoch);
-	cipher = kmsc_cipher_alloc(delivery->bound.cipher, payload->key,
-				   delivery->bound.key_bytes, &error);
-	if (IS_ERR(cipher)) {
-		r = PTR_ERR(cipher);
-		pr_err("%s: volume key: %s (%d)\n", vol->desc, error, r);
-	} else {
-		delivery->cipher = cipher;
-	}
-out:
-	kfree_sensitive(payload);
-	return r;
+	return delivery->lease_s && !ktime_before(ktime_get_boottime(), end);
 }
 
 /*
  * Give a volume that has none its cipher. On an unlock the key must be bound
  * to what it was, and the cipher content with the room that tables have left.
  */
-static int install(struct kmsc_volume *vol, struct delivery *delivery)
+static int install(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
+		   struct kmsc_delivery *delivery)
 {
 	unsigned int reqsize = kmsc_cipher_reqsize(delivery->cipher);
 
+	if (is_stale(attempt, delivery))
+		return -ETIMEDOUT;
 	if (vol->state == KMSC_NEW) {
 		vol->bound = delivery->bound;
+		vol->asked = attempt->params;
 		vol->reqsize = reqsize;
-	} else if (!same_params(&vol->bound, &delivery->bound)) {
-		return -EKEYREJECTED;
 	} else if (reqsize > vol->reqsize) {
 		return -ENOMEM;
 	}
@@ -450,11 +475,24 @@ static int install(struct kmsc_volume *vol, struct delivery *delivery)
 }
 
 /*
+ * An older wrapping with other terms: somebody has put back an old header, to
+ * be rid of a lease, say. With the same terms it may be from another of the
+ * volume's bindings, which count each for itself; their pins are the helper's.
+ */
+static bool is_replay(const struct kmsc_volume *vol,
+		      const struct kmsc_delivery *delivery)
+{
+	return delivery->epoch < vol->epoch &&
+	       (delivery->lease_s != vol->lease.seconds ||
+		delivery->cap_s != vol->cap_s);
+}
+
+/*
  * The attempt was wanted and has brought this. On success the volume keeps
  * @key and gives up the one before.
  */
-static int accept(struct kmsc_volume *vol, struct delivery *delivery,
-		  struct key **key)
+static int accept(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
+		  struct kmsc_delivery *delivery, struct key **key)
 {
 	int r = 0;
 
@@ -465,18 +503,48 @@ static int accept(struct kmsc_volume *vol, struct delivery *delivery,
 	 */
 	if (test_bit(KEY_FLAG_REVOKED, &(*key)->flags))
 		return -EKEYREVOKED;
-	if (vol->state == KMSC_ACTIVE) {
-		/* A renewal: the cipher stays, its key is the same. */
-		if (!same_params(&vol->bound, &delivery->bound))
-			r = -EKEYREJECTED;
-	} else {
-		r = install(vol, delivery);
-	}
+	if (vol->state != KMSC_NEW &&
+	    (!kmsc_params_same(&vol->bound, &delivery->bound) ||
+	     is_replay(vol, delivery)))
+		return -EKEYREJECTED;
+	/* At a renewal the cipher stays: its key is the same. */
+	if (vol->state != KMSC_ACTIVE)
+		r = install(vol, attempt, delivery);
 	if (r)
 		return r;
 	vol->epoch = delivery->epoch;
+	vol->cap_s = delivery->cap_s;
+	kmsc_gate_set_wait(&vol->gate, delivery->queue);
+	kmsc_lease_grant(vol, delivery->lease_s, attempt->since);
 	swap(vol->key, *key);
 	return 0;
+}
+
+/* Was that the KMS's no to a key that it had given us? */
+static bool is_denied(const struct kmsc_volume *vol, int r)
+{
+	if (vol->state != KMSC_ACTIVE && vol->reason > KMSC_REASON_UNREACHABLE)
+		return r == -EKEYREVOKED;
+	return r == -EKEYREVOKED || r == -EACCES || r == -EKEYREJECTED;
+}
+
+/* @result: of the attempt; @ret_key: a key that the volume gives up */
+static void conclude(struct kmsc_volume *vol, enum kmsc_state before,
+		     int result, struct key **ret_key)
+{
+	vol->error = result;
+	attempt_drop(vol, result);
+	if (!result && before == KMSC_LOCKED) {
+		kmsc_event_state(vol);
+		kick_held(vol);
+	} else if (result && is_denied(vol, result)) {
+		lock_volume(vol, KMSC_REASON_REVOKED);
+		swap(vol->key, *ret_key);
+	} else {
+		kmsc_event_attempt(vol);
+	}
+	if (result)
+		kmsc_lease_failed(vol);
 }
 
 /**
@@ -488,30 +556,28 @@ static int accept(struct kmsc_volume *vol, struct delivery *delivery,
 void kmsc_volume_deliver(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
 			 struct key *key)
 {
-	struct delivery delivery = {};
+	struct kmsc_delivery delivery = {};
+	enum kmsc_state before;
 	struct key *old = NULL;
 	int r = PTR_ERR_OR_ZERO(key);
 
 	if (r)
 		key = NULL;
 	else
-		r = unpack(vol, key, &delivery);
+		r = kmsc_delivery_unpack(&delivery, vol, key);
 	if (!r)
 		kmsc_key_attach(key, vol);
 
 	mutex_lock(&vol->lock);
+	vol->upcalls--;
+	kmsc_volume_settle(vol);
 	if (attempt_current(vol) == attempt) {
+		before = vol->state;
 		if (!r)
-			r = accept(vol, &delivery, &key);
-		vol->error = r;
-		attempt_drop(vol, r);
-		if (r == -EKEYREVOKED) {
-			lock_volume(vol, KMSC_REASON_REVOKED);
-			swap(vol->key, old);
-		} else {
-			notify(vol);
-		}
+			r = accept(vol, attempt, &delivery, &key);
+		conclude(vol, before, r, &old);
 	}
+	kmsc_lease_plan(vol);
 	mutex_unlock(&vol->lock);
 
 	/* The key before this one, or this one, late or refused. */

@@ -6,6 +6,8 @@
  *
  * usage: debug-writer DEVICE FIRST COUNT SECONDS
  *
+ * It ends early, and in order, when it gets a SIGTERM.
+ *
  * FIRST and COUNT are in 512-byte sectors. Each sector on the disk says where
  * it belongs and in which turn it was written. A write that failed may have
  * changed a sector or not; a read tells which. Everything is written once
@@ -19,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +44,14 @@ static unsigned char *buf;
 static int fd;
 static unsigned int first, count, unit = 1, turn;
 static unsigned long writes, writes_failed, reads, reads_failed, wrong;
+
+static volatile sig_atomic_t stopped;
+
+static void stop(int number)
+{
+	(void)number;
+	stopped = 1;
+}
 
 static void die(const char *what)
 {
@@ -177,8 +188,9 @@ int main(int argc, char **argv)
 	srandom(first + count);
 
 	all(put, "first writes");
+	signal(SIGTERM, stop);
 	make_it_fail("1");
-	for (end = time(NULL) + atoi(argv[4]); time(NULL) < end;)
+	for (end = time(NULL) + atoi(argv[4]); !stopped && time(NULL) < end;)
 		some();
 	make_it_fail("0");
 	all(get, "last reads");

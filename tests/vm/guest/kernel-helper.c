@@ -7,8 +7,9 @@
  *
  *   /run/kmsc-test/key   the volume key
  *   /run/kmsc-test/mode  words, done in their order: sleep:MS, stop, exit,
- *                        reject:ERRNO, and name=value that change the payload,
- *                        which otherwise echoes what the callout asks for
+ *                        reject:ERRNO, hang (as a KMS does: until our time is
+ *                        over), and name=value that change the payload, which
+ *                        otherwise echoes what the callout asks for
  *   /run/kmsc-test/log   gets a line "start PID DESCRIPTION CALLOUT", and
  *                        another "end PID result=N" where there is a result
  */
@@ -31,6 +32,7 @@ static struct {
 	char more[64];
 } out;
 static size_t size = sizeof(out.payload);
+static unsigned long long timeout_ms;
 
 static void note(const char *format, ...)
 {
@@ -114,6 +116,10 @@ static void set(const char *name, const char *value)
 		p->seg_size = htole64(n);
 	else if (!strcmp(name, "lease"))
 		p->lease_s = htole32(n);
+	else if (!strcmp(name, "cap"))
+		p->queue_cap_s = htole32(n);
+	else if (!strcmp(name, "timeout_ms"))
+		timeout_ms = n;
 	else if (!strcmp(name, "epoch"))
 		p->epoch = htole64(n);
 	else if (!strcmp(name, "reserved"))
@@ -141,6 +147,10 @@ static void act(key_serial_t key, char *word)
 		raise(SIGSTOP);
 	if (!strcmp(word, "exit"))
 		exit(1);
+	if (!strcmp(word, "hang")) {
+		usleep(timeout_ms * 1000);
+		finish(keyctl_reject(key, KMSC_REJECT_TIMEOUT_S, ETIMEDOUT, 0));
+	}
 	if (!value)
 		return;
 	n = atoi(value + 1);

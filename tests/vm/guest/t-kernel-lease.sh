@@ -1,0 +1,243 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# Leases: the deadline holds whatever user space does, an outage is not a
+# revocation, and what the KMS says in the end is obeyed. In a machine whose
+# clock counts instructions, so that waiting costs nothing.
+# vm: --icount --append audit=1
+set -uo pipefail
+cd "$(dirname "$0")" || exit 1
+# shellcheck source=kernel-lib.sh
+. ./kernel-lib.sh
+
+state() {
+	like "$2" "$(info "$1")"
+}
+
+works() {
+	dd if=/dev/mapper/"$1" of=/dev/null bs=4k count=1 iflag=direct status=none
+}
+
+# stamp TEXT: a line in the kernel's log, by whose clock all is measured
+stamp() {
+	echo "kmsc-test: $*" >/dev/kmsg
+}
+
+# when PATTERN: when the last such line was logged, in ms
+when() {
+	dmesg | grep -E -- "$1" | tail -n 1 |
+		sed 's/^\[ *\([0-9]*\)\.\([0-9][0-9][0-9]\).*/\1\2/'
+}
+
+renewals() {
+	grep -c "^start .*$1@.* op=renew " $t/log
+}
+
+more_renewals() {
+	[ "$(renewals "$uuid")" -gt "$1" ]
+}
+
+modprobe brd rd_nr=5 rd_size=4096
+
+# --- the deadline --------------------------------------------------------
+# Three volumes at a time: a helper that hangs, the clock set to and fro, all
+# of user space stopped but us.
+stopped=()
+stop_user_space() {
+	local process
+
+	for process in /proc/[0-9]*; do
+		process=${process#/proc/}
+		[ "$process" -gt 1 ] && [ "$process" != $$ ] &&
+			[ -e "/proc/$process/exe" ] || continue
+		kill -STOP "$process" 2>/dev/null && stopped+=("$process")
+	done
+}
+
+start_user_space() {
+	kill -CONT "${stopped[@]}"
+	stopped=()
+}
+
+# in_lease NAME UUID: locked not before its deadline, and a second after it at
+# the latest; and nothing was read from it since
+in_lease() {
+	local opening opened locked
+
+	opening=$(when "kmsc-test: opening $1")
+	opened=$(when "kmsc-test: opened $1")
+	locked=$(when "kmscrypt: $2@.* locked, reason=unreachable")
+	echo "opening $opening opened $opened locked $locked"
+	[ -n "$locked" ] && [ "$locked" -ge $((opening + 10000)) ] &&
+		[ "$locked" -le $((opened + 11000)) ] &&
+		state "$1" '^locked reason=unreachable .* lease=10 left=0 ' &&
+		not works "$1"
+}
+
+uuid_of() {
+	printf '%08d-2222-4333-8444-555555555555' "$1"
+}
+
+deadlines() {
+	local n load
+
+	helper epoch=1 lease=10
+	for n in 1 2 3; do
+		uuid=$(uuid_of "$n")
+		dev=/dev/ram$n
+		stamp "opening d$n"
+		create "d$n" "$(line)"
+		stamp "opened d$n"
+	done
+	helper stop
+	dd if=/dev/mapper/d1 of=/dev/null bs=4k iflag=direct status=none &
+	load=$!
+	sleep 4
+	date -s '+1 hour' >/dev/null
+	sleep 1
+	date -s '-2 hours' >/dev/null
+	stop_user_space
+	sleep 7
+	start_user_space
+	wait $load
+	for n in 1 2 3; do
+		ok "deadline $1.$n" in_lease "d$n" "$(uuid_of "$n")"
+	done
+	pkill -CONT -x helper
+	pkill -KILL -x helper
+	helper epoch=1
+	remove d1 d2 d3
+}
+
+rounds=$([ "${SOAK:-}" = 1 ] && echo 34 || echo 1)
+for ((round = 1; round <= rounds; round++)); do
+	dmesg -C
+	deadlines $round
+done
+
+# --- renewals -------------------------------------------------------------
+uuid=11111111-2222-4333-8444-555555555555
+dev=/dev/ram0
+/usr/bin/python3 uevents.py >$t/uevents &
+listener=$!
+ok 'uevents' in_time 300 grep -q listening $t/uevents
+
+helper epoch=1 lease=10
+create one "$(line)"
+ok 'open with a lease' state one ' lease=10 left=([7-9]|10) on_lock=error '
+sleep 40
+ok 'renewed in time, by itself' state one \
+	'^active reason=none error=0 .* lease=10 left=([3-9]|10) '
+# every 4 to 5 s
+ok 'as often as needed' like '^([7-9]|1[0-2])$' "$(renewals $uuid)"
+ok 'and works' works one
+
+dmesg -C
+helper reject:113
+ok 'an outage is borne' in_time 20 more_renewals 1
+ok 'while the lease lasts' state one '^active reason=none error=113 .* left=[1-9]'
+ok 'and works' works one
+ok 'then it is locked' in_time 20 state one '^locked reason=unreachable error=113 '
+ok 'the log says so' like 'locked, reason=unreachable: no answer .* 10 s' "$(dmesg)"
+ok 'the audit too' like 'type=1339 .* op=lock-unreachable ' "$(dmesg)"
+ok 'and a uevent' in_time 20 grep -q "^dm-0 KMSCRYPT_UUID=$uuid \
+KMSCRYPT_STATE=locked KMSCRYPT_REASON=unreachable$" $t/uevents
+ok 'no I/O' not works one
+helper epoch=1 lease=10
+ok 'it opens again by itself' in_time 40 state one '^active reason=none error=0'
+ok 'by an unlock' grep -q ' op=unlock ' $t/log
+ok 'and works' works one
+ok 'the audit knows' like 'type=1339 .* op=unlock ' "$(dmesg)"
+ok 'a uevent too' in_time 20 grep -q "^dm-0 KMSCRYPT_UUID=$uuid \
+KMSCRYPT_STATE=active KMSCRYPT_REASON=none$" $t/uevents
+
+# --- no --------------------------------------------------------------------
+# no ERRNO: at the next renewal; stays so, though the KMS says yes again
+no() {
+	helper "reject:$1"
+	in_time 20 state one "^locked reason=revoked error=$1 .* key=0 " || return
+	is 1 "$(upcalls)" || return
+	helper epoch=1 lease=10
+	sleep 60
+	is 0 "$(upcalls)" && state one '^locked reason=revoked ' &&
+		not works one &&
+		dmsetup message one 0 unlock && in_time 20 state one ^active
+}
+dmesg -C
+ok 'the key is revoked' no 128
+ok 'the audit knows that' like 'type=1339 .* op=lock-revoked ' "$(dmesg)"
+ok 'so does a uevent' in_time 20 grep -q "KMSCRYPT_STATE=locked \
+KMSCRYPT_REASON=revoked$" $t/uevents
+ok 'access is denied' no 13
+ok 'the key is rejected' no 129
+
+# --- who is stronger -------------------------------------------------------
+# unreachable: until it is
+unreachable() {
+	helper reject:113
+	in_time 40 state one '^locked reason=unreachable '
+}
+
+# stays REASON: the KMS is back, and nobody asks it
+stays() {
+	helper epoch=1 lease=10
+	sleep 60
+	state one "^locked reason=$1 .* key=0 " && is 0 "$(upcalls)" &&
+		dmsetup message one 0 unlock && in_time 20 state one ^active
+}
+unreachable
+dmsetup message one 0 lock
+ok 'lock, though unreachable' stays admin
+ok 'lock for sleep' dmsetup message one 0 lock sleep
+ok 'is sleep' state one '^locked reason=sleep '
+dmsetup message one 0 lock
+ok 'lock, though asleep' state one '^locked reason=admin '
+dmsetup message one 0 lock sleep
+ok 'stays' stays admin
+unreachable
+keyctl revoke "$(info one | sed 's/.*key=//; s/ .*//')"
+ok 'revoke, though unreachable' state one '^locked reason=revoked '
+helper epoch=1 lease=10
+sleep 60
+ok 'nobody asks' is 0 "$(upcalls)"
+dmsetup message one 0 unlock
+in_time 20 state one ^active
+unreachable
+helper stop
+# the second hangs too, and then no third is begun by itself
+sleep 60
+ok 'helpers that hang do not pile up' is 2 "$(upcalls)"
+helper epoch=1 lease=10
+dmsetup message one 0 unlock
+ok 'an unlock does not wait for them' in_time 20 state one ^active
+pkill -CONT -x helper
+pkill -KILL -x helper
+
+# --- other terms ------------------------------------------------------------
+helper epoch=2 lease=3600
+dmsetup message one 0 renew
+ok 'a longer lease' in_time 20 state one ' lease=3600 left=(3[0-9]*) '
+helper epoch=1
+dmsetup message one 0 renew
+ok 'an older wrapping on other terms' in_time 20 state one \
+	'^locked reason=revoked error=129 epoch=2 '
+helper epoch=1 lease=3600
+dmsetup message one 0 unlock
+ok 'on the same ones it is another binding' in_time 20 state one \
+	'^active .* epoch=1 .* lease=3600 '
+helper epoch=3
+dmsetup message one 0 renew
+ok 'no lease' in_time 20 state one '^active .* lease=0 left=0 '
+: >$t/log
+sleep 100
+ok 'nobody asks' is 0 "$(upcalls)"
+ok 'remove' remove one
+helper sleep:11000 lease=10
+ok 'a key that comes later than its lease lasts' refused \
+	'KMS key request failed: no answer within the deadline' "$(line)"
+helper lease=10
+create one "$(line)"
+ok 'remove with a lease' remove one
+kill $listener
+wait
+done_testing
