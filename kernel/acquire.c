@@ -32,14 +32,12 @@ MODULE_PARM_DESC(timeout_ms, "How long the helper may take for a key, in ms");
 /*
  * The kernel grants helpers 5 s to end when it prepares for sleep, and gives
  * up the sleep after that: none that comes by itself may take longer, however
- * its KMS hangs.
+ * its KMS hangs. Set higher, a hung KMS can keep the machine awake.
  */
 #define RENEW_MS 4000
 static unsigned int renew_ms = RENEW_MS;
 module_param(renew_ms, uint, 0644);
-MODULE_PARM_DESC(
-	renew_ms,
-	"The same for a renewal, in ms; over 4000, a hung KMS can keep the machine awake");
+MODULE_PARM_DESC(renew_ms, "The same for a renewal, in ms");
 
 static struct workqueue_struct *upcall_queue;
 
@@ -221,8 +219,9 @@ struct kmsc_attempt *kmsc_attempt_start(struct kmsc_volume *vol,
 /* Until everybody has given up waiting; the grace is as in the wait below. */
 ktime_t kmsc_attempt_left(const struct kmsc_attempt *attempt)
 {
-	return ms_to_ktime(
-		max(time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS, 0LL));
+	s64 left = time_left_ms(attempt) + KMSC_TIMEOUT_GRACE_MS;
+
+	return ms_to_ktime(max(left, 0LL));
 }
 
 bool kmsc_attempt_overdue(const struct kmsc_attempt *attempt)

@@ -60,18 +60,18 @@ static struct gendisk *disk_of(struct kmsc_volume_user *user)
 /* Has another table of the same device, live or not, come before? */
 static bool is_first(struct kmsc_volume *vol, struct kmsc_volume_user *user)
 {
-	struct kmsc_volume_user *other = user;
+	struct kmsc_volume_user *other;
 
-	list_for_each_entry_continue_reverse(
-		other, &vol->tables,
-		node) if (disk_of(other) == disk_of(user)) return false;
-	return true;
+	list_for_each_entry(other, &vol->tables, node)
+		if (disk_of(other) == disk_of(user))
+			break;
+	return other == user;
 }
 
 static void uevent(struct kmsc_volume *vol, struct device *dev)
 {
 	char uuid[64], state[64], reason[64];
-	char *vars[] = { uuid, state, reason, NULL };
+	char *vars[4] = { uuid, state, reason };
 
 	snprintf(uuid, sizeof(uuid), "KMSCRYPT_UUID=%s", vol->uuid);
 	snprintf(state, sizeof(state), "KMSCRYPT_STATE=%s",

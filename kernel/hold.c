@@ -21,9 +21,7 @@
 
 static unsigned int hold_mib;
 module_param(hold_mib, uint, 0644);
-MODULE_PARM_DESC(
-	hold_mib,
-	"How much I/O a locked table holds, in MiB; 0: a quarter of the memory");
+MODULE_PARM_DESC(hold_mib, "Held I/O of a table, in MiB; 0: 1/4 of the memory");
 
 static struct workqueue_struct *hold_queue;
 

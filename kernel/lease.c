@@ -25,9 +25,7 @@
 
 static bool allow_hibernation;
 module_param(allow_hibernation, bool, 0644);
-MODULE_PARM_DESC(
-	allow_hibernation,
-	"Let the machine hibernate, keys and all, while a volume is active");
+MODULE_PARM_DESC(allow_hibernation, "Hibernate while a volume is active");
 
 static struct workqueue_struct *lease_queue;
 

@@ -45,12 +45,12 @@ static int fd;
 static unsigned int first, count, unit = 1, turn;
 static unsigned long writes, writes_failed, reads, reads_failed, wrong;
 
-static volatile sig_atomic_t stopped;
-
-static void stop(int number)
+static int stopped(void)
 {
-	(void)number;
-	stopped = 1;
+	sigset_t pending;
+
+	sigpending(&pending);
+	return sigismember(&pending, SIGTERM);
 }
 
 static void die(const char *what)
@@ -171,6 +171,7 @@ static void some(void)
 
 int main(int argc, char **argv)
 {
+	sigset_t term;
 	time_t end;
 	int size;
 
@@ -188,9 +189,11 @@ int main(int argc, char **argv)
 	srandom(first + count);
 
 	all(put, "first writes");
-	signal(SIGTERM, stop);
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, NULL);
 	make_it_fail("1");
-	for (end = time(NULL) + atoi(argv[4]); !stopped && time(NULL) < end;)
+	for (end = time(NULL) + atoi(argv[4]); !stopped() && time(NULL) < end;)
 		some();
 	make_it_fail("0");
 	all(get, "last reads");
