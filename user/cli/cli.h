@@ -63,6 +63,7 @@ enum option_id {
 	OPT_PASSPHRASE_FILE,
 	OPT_KEY_FILE,
 	OPT_ACCEPT_HEADER,
+	OPT_YES,
 	/* many */
 	OPT_NAME,
 	OPT_TIMEOUT,
@@ -158,5 +159,6 @@ int cmd_table(struct cli *cli);
 int cmd_dump(struct cli *cli);
 int cmd_enroll(struct cli *cli);
 int cmd_recover(struct cli *cli);
+int cmd_erase(struct cli *cli);
 
 #endif

@@ -97,6 +97,7 @@ const struct option_spec options[OPT_COUNT] = {
 			   "key file as cryptsetup takes it, all its bytes" },
 	[OPT_ACCEPT_HEADER] = { "accept-header", NULL,
 				"accept what the registry knows otherwise" },
+	[OPT_YES] = { "yes", NULL, "do not ask" },
 };
 
 static void build_getopt(struct option *o)

@@ -134,3 +134,23 @@ int terminal_passphrase(struct cli *cli, const char *what, bool twice,
 		r = op_fail(&cli->op, -EINVAL, "the passphrase is empty");
 	return r;
 }
+
+int terminal_confirm(struct cli *cli, const char *question)
+{
+	char answer[16];
+
+	if (options_has(cli, OPT_YES))
+		return 0;
+	op_next(&cli->op, "If it is wanted, repeat with --yes.");
+	if (!isatty(STDIN_FILENO))
+		return op_fail(&cli->op, -EBUSY,
+			       "this cannot be undone, and there is no "
+			       "terminal to ask on");
+	say(question);
+	say(" Type yes to go on: ");
+	if (fgets(answer, sizeof(answer), stdin) && !strcmp(answer, "yes\n")) {
+		op_clear(&cli->op);
+		return 0;
+	}
+	return op_fail(&cli->op, -EBUSY, "nothing was changed");
+}

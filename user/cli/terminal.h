@@ -23,4 +23,10 @@ struct secret;
 int terminal_passphrase(struct cli *cli, const char *what, bool twice,
 			struct secret *ret);
 
+/**
+ * terminal_confirm() - go on? Only the word "yes" says so; --yes answers it
+ * Return: 0; -EBUSY: no, or there is neither a terminal nor --yes.
+ */
+int terminal_confirm(struct cli *cli, const char *question);
+
 #endif

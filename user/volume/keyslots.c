@@ -12,6 +12,9 @@
 #include "volume/luks-session.h"
 #include "volume/luks.h"
 
+#define TOKENS_MAX 32 /* LUKS2's own limit */
+#define WIPE_BYTES (1024 * 1024) /* at once */
+
 /* What one try of add() works with. */
 struct addition {
 	const struct secret *key;
@@ -112,4 +115,41 @@ int keyslots_add(struct op *op, const struct luks_place *place,
 	struct addition a = { key, passphrase };
 
 	return luks_session_write(op, place, uuid, add, &a);
+}
+
+static int erase(struct luks_session *s, void *arg)
+{
+	struct keyslots_erased *ret = arg;
+	int max = crypt_keyslot_max(CRYPT_LUKS2), r;
+	uint64_t metadata, area;
+
+	for (int i = 0; i < TOKENS_MAX; i++) {
+		if (crypt_token_status(s->cd, i, NULL) == CRYPT_TOKEN_INACTIVE)
+			continue;
+		r = crypt_token_json_set(s->cd, i, NULL);
+		if (r < 0)
+			return luks_session_fail(s, r);
+		ret->tokens++;
+	}
+	for (int i = 0; i < max; i++) {
+		if (crypt_keyslot_status(s->cd, i) == CRYPT_SLOT_INACTIVE)
+			continue;
+		r = crypt_keyslot_destroy(s->cd, i);
+		if (r < 0)
+			return luks_session_fail(s, r);
+		ret->keyslots++;
+	}
+	r = crypt_get_metadata_size(s->cd, &metadata, &area);
+	/* also what keyslots left there that went before */
+	if (!r && area)
+		r = crypt_wipe(s->cd, s->path, CRYPT_WIPE_ZERO, 2 * metadata,
+			       area, WIPE_BYTES, 0, NULL, NULL);
+	return r < 0 ? luks_session_fail(s, r) : 0;
+}
+
+int keyslots_erase(struct op *op, const struct luks_place *place,
+		   const char *uuid, struct keyslots_erased *ret)
+{
+	*ret = (struct keyslots_erased){ 0 };
+	return luks_session_write(op, place, uuid, erase, ret);
 }

@@ -43,4 +43,19 @@ int keyslots_add(struct op *op, const struct luks_place *place,
 		 const char *uuid, const struct secret *key,
 		 const struct secret *passphrase);
 
+struct keyslots_erased {
+	unsigned int tokens; /* of every type */
+	unsigned int keyslots;
+};
+
+/**
+ * keyslots_erase() - destroy every token and keyslot, in both header copies
+ * @uuid:	the header must still have this UUID
+ *
+ * The tokens go first, then the keyslots, then their whole area is written
+ * over with zeros. After a kill the same call finishes. Return: 0, -errno.
+ */
+int keyslots_erase(struct op *op, const struct luks_place *place,
+		   const char *uuid, struct keyslots_erased *ret);
+
 #endif
