@@ -6,6 +6,7 @@
 #                   time that kernel is built, which takes half an hour
 # make soak         the rings kms, cli and vm with their full counts, for hours
 # make bench        how fast it is (BENCH=quick, icount, smp2; KERNELS=...)
+# make bench-kms    what kms rewrap of 10,000 volumes costs (BENCH_VOLUMES=N)
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
 # make dkms-install the module's source for dkms, instead of the module
@@ -104,6 +105,9 @@ unit-check:
 
 bench:
 	@BENCH="$(BENCH)" tests/bench/bench.sh $(KERNELS)
+
+bench-kms:
+	@tests/bench/kms.sh $(or $(BENCH_VOLUMES),10000)
 
 demo:
 	@tests/demo/demo.sh

@@ -171,10 +171,15 @@ static int open_one(struct op *op, const struct luks_place *place)
 	return r ? r : unlock_run(op, &plan, &u);
 }
 
+/* What is done with each volume. */
+struct step {
+	int (*one)(struct op *op, const struct luks_place *place);
+};
+
 static void each(struct crew_post *to, size_t from, size_t end, bool alone,
 		 void *arg)
 {
-	int (*one)(struct op * op, const struct luks_place *place) = arg;
+	const struct step *step = arg;
 
 	(void)alone;
 	for (size_t i = from; i < end; i++) {
@@ -184,7 +189,7 @@ static void each(struct crew_post *to, size_t from, size_t end, bool alone,
 
 		image(i, path);
 		op_init(&op, 20000);
-		say(to, one(&op, &place), &op);
+		say(to, step->one(&op, &place), &op);
 	}
 }
 
@@ -223,11 +228,13 @@ static double wall(void)
 
 int main(int argc, char **argv)
 {
+	struct step step = { .one = open_one };
 	struct crew crew = { .workers = WORKERS,
 			     .chunk = CHUNK,
 			     .result_size = sizeof(struct outcome),
 			     .work = each,
-			     .result = result };
+			     .result = result,
+			     .arg = &step };
 	double start;
 	int r;
 
@@ -242,10 +249,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "make"))
 		crew.work = make;
 	else if (!strcmp(argv[1], "write"))
-		crew.arg = write_one;
-	else if (!strcmp(argv[1], "open"))
-		crew.arg = open_one;
-	else
+		step.one = write_one;
+	else if (strcmp(argv[1], "open"))
 		return 2;
 	start = wall();
 	r = crew_run(&crew);

@@ -1,0 +1,61 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""kms-run.py RESULT COMMAND...: runs it and writes what it took to RESULT, as
+JSON: seconds by the clock and of processor, and the highest sum of memory of
+the command and all its workers (proportional: pages that they share count
+once; resident: they count for each)."""
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+
+def family(pid):
+    members = [pid]
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
+            for child in f.read().split():
+                members += family(int(child))
+    except OSError:
+        pass
+    return members
+
+
+def memory(pid):
+    """kB, proportional and resident, of the process and its children."""
+    sums = {"Pss": 0, "Rss": 0}
+    for member in family(pid):
+        try:
+            with open(f"/proc/{member}/smaps_rollup", encoding="ascii") as f:
+                for line in f:
+                    name = line.split(":")[0]
+                    if name in sums:
+                        sums[name] += int(line.split()[1])
+        except OSError:
+            pass
+    return sums["Pss"], sums["Rss"]
+
+
+def main():
+    result, command = sys.argv[1], sys.argv[2:]
+    start = time.monotonic()
+    highest = [0, 0]
+    with subprocess.Popen(command) as process:
+        while process.poll() is None:
+            highest = [max(pair) for pair in zip(highest, memory(process.pid))]
+            time.sleep(0.05)
+    wall = time.monotonic() - start
+    # this process's own looking at /proc is not among its children's
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    with open(result, "w", encoding="ascii") as out:
+        json.dump({"wall_s": wall, "cpu_s": used.ru_utime + used.ru_stime,
+                   "pss_kb": highest[0], "rss_kb": highest[1],
+                   "exit": process.returncode}, out)
+    return process.returncode
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("LC_ALL", "C.UTF-8")
+    sys.exit(main())

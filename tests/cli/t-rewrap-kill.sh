@@ -1,0 +1,100 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# kms rewrap with several workers, killed at random moments and run again: no
+# volume is lost, each opens, and no header is written twice for one version
+# (the sequence number that LUKS2 counts in the header proves it).
+set -u
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+cli_begin
+cli_vault || exit 1
+
+n=64
+kills=20
+[ -z "${SOAK:-}" ] || kills=200
+VOLUMES=$CLI_HOME/../../build/bench/volumes
+make -s -C "$CLI_HOME/../.." -f Makefile -f tests/bench/bench.mk \
+	build/bench/volumes || exit 1
+
+# sequence numbers of all primary headers, added up, and the largest step
+# from those in FILE, which is written anew
+sequences() {
+	"$PYTHON" - "$CLI_DIR/volumes" "$n" "$1" <<'END'
+import json
+import os
+import struct
+import sys
+folder, number, known = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+now = []
+for i in range(number):
+    with open("%s/%d.img" % (folder, i), "rb") as image:
+        now.append(struct.unpack(">Q", image.read(24)[16:])[0])
+old = now
+if os.path.exists(known):
+    with open(known, encoding="ascii") as source:
+        old = json.load(source)
+with open(known, "w", encoding="ascii") as target:
+    json.dump(now, target)
+steps = sorted({a - b for a, b in zip(now, old)})
+print(*steps)
+END
+}
+
+# a run in a session of its own, killed after about MS milliseconds
+killed_after() {
+	local pid
+	"$KMSCRYPT" kms rewrap --json >"$CLI_DIR/lines" 2>&1 </dev/null &
+	pid=$!
+	sleep "$(printf '0.%03d' "$1")"
+	kill -KILL "$pid" 2>/dev/null
+	{ wait "$pid"; } 2>/dev/null
+	[ $? = 137 ]
+}
+
+mkdir "$CLI_DIR/volumes"
+set_vault k
+if ! "$VOLUMES" make "$CLI_DIR/volumes" $n default >/dev/null; then
+	result 1 "making $n volumes"
+	cli_end
+fi
+sequences "$CLI_DIR/sequences" >/dev/null
+RANDOM=${SEED:-$$}
+diag "SEED=${SEED:-$$}"
+# How long a whole run takes here and now is the span to choose from.
+vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+start=$(date +%s%N)
+k kms rewrap --json
+span=$((($(date +%s%N) - start) / 1000000))
+[ "$span" -lt 900 ] || span=900
+[ "$(summary rewrapped)" = $n ] && [ "$(sequences "$CLI_DIR/sequences")" = 1 ]
+result $? "a whole run writes each header once"
+
+lost=0 stuck=0 twice=0 hit=0 partial=0
+for ((i = 0; i < kills; i++)); do
+	vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
+	! killed_after $((RANDOM % span)) || hit=$((hit + 1))
+	done_before=$(grep -c rewrapped "$CLI_DIR/lines")
+	[ "$done_before" = 0 ] || [ "$done_before" -ge $n ] ||
+		partial=$((partial + 1))
+	"$VOLUMES" open "$CLI_DIR/volumes" $n >/dev/null ||
+		lost=$((lost + 1))
+	k kms rewrap --json
+	if [ "$CODE" != 0 ] || [ "$(summary failed)" != 0 ]; then
+		stuck=$((stuck + 1))
+	fi
+	steps=$(sequences "$CLI_DIR/sequences")
+	if [ "$steps" != 1 ]; then
+		twice=$((twice + 1))
+		diag "kill $i: headers were written this often: $steps"
+	fi
+done
+"$VOLUMES" open "$CLI_DIR/volumes" $n >/dev/null
+result $? "all open in the end"
+diag "$hit of $kills runs were killed, $partial of them with volumes done"
+ok "runs were killed" [ "$hit" -gt 0 ]
+ok "... each volume opens after each kill" [ "$lost" = 0 ]
+ok "... running it again finishes" [ "$stuck" = 0 ]
+ok "... and no header is written twice" [ "$twice" = 0 ]
+
+cli_vault_end
+cli_end
