@@ -160,6 +160,12 @@ static void follow(struct op *op, struct vault *v,
 		return;
 	}
 	attempt_url(op, v, q, url, timeout_ms, a);
+	/* the address was the server's, so its form is no fault of ours */
+	if (a->err == -EINVAL) {
+		a->err = -EPROTO;
+		snprintf(a->words, sizeof(a->words),
+			 "redirects to what is no address");
+	}
 	if (!a->err && is_redirect(a->answer.status)) {
 		a->err = -EPROTO;
 		snprintf(a->words, sizeof(a->words), "redirects twice");
