@@ -408,8 +408,11 @@ static int map_write(struct kmsc_io *io)
 		return DM_MAPIO_SUBMITTED;
 	}
 	bio->bi_io_vec = io->pages.vecs;
-	bio->bi_iter.bi_idx = 0;
-	bio->bi_iter.bi_bvec_done = 0;
+	/* From their start; what says so has a new name since 7.3. */
+	bio->bi_iter = (struct bvec_iter){
+		.bi_sector = bio->bi_iter.bi_sector,
+		.bi_size = bio->bi_iter.bi_size,
+	};
 	kmsc_bio_vecs_changed(bio);
 	remap(io->crypt, bio);
 	return DM_MAPIO_REMAPPED;
