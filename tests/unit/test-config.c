@@ -49,6 +49,7 @@ static void sample(struct entry *e)
 	strcpy(g->role, "no\"de");
 	strcpy(g->jwt_file, "/var/run/token");
 	strcpy(g->proxy, "http://proxy.example:3128");
+	g->open_only = true;
 	g = &e->generations[1];
 	strcpy(g->id, ID2);
 	g->provider = KMS_KMIP;

@@ -69,6 +69,36 @@ static void test_requests(void **state)
 	secret_free(&plain[1]);
 }
 
+static void test_capabilities(void **state)
+{
+	static const char *const paths[] = { "t/encrypt/k", "t/keys/k" };
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	_cleanup_secret_ struct secret answer = text_of(
+		"{\"capabilities\":[\"deny\"],\"data\":{\"a\":[\"update\","
+		"\"create\"],\"b\":[\"root\"],\"c\":[7,\"updates\"],"
+		"\"d\":\"update\"}}");
+	bool may = true;
+
+	(void)state;
+	assert_int_equal(vault_msg_paths(paths, 2, &body), 0);
+	assert_string_equal((char *)body.data,
+			    "{\"paths\":[\"t/encrypt/k\",\"t/keys/k\"]}");
+	assert_int_equal(vault_msg_allows(&answer, "a", "create", &may), 0);
+	assert_true(may);
+	assert_int_equal(vault_msg_capable(&answer, "a", "read", &may), 0);
+	assert_false(may);
+	assert_int_equal(vault_msg_capable(&answer, "b", "update", &may), 0);
+	assert_true(may);
+	assert_int_equal(vault_msg_allows(&answer, "b", "create", &may), 0);
+	assert_false(may);
+	assert_int_equal(vault_msg_capable(&answer, "c", "update", &may), 0);
+	assert_false(may);
+	assert_int_equal(vault_msg_capable(&answer, "d", "update", &may),
+			 -EPROTO);
+	assert_int_equal(vault_msg_capable(&answer, "e", "update", &may),
+			 -EPROTO);
+}
+
 static void test_ciphertext(void **state)
 {
 	_cleanup_secret_ struct secret body = text_of(
@@ -424,6 +454,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_path),
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_capabilities),
 		cmocka_unit_test(test_ciphertext),
 		cmocka_unit_test(test_versions),
 		cmocka_unit_test(test_plaintext),

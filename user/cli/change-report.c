@@ -110,6 +110,7 @@ static int print_json(const struct change *c)
 	     json_add_string(obj, "oldest_key", c->oldest_key)) ||
 	    (c->oldest_version &&
 	     json_add_u64(obj, "oldest_key_version", c->oldest_version)) ||
+	    (c->adopted && json_add_u64(obj, "adopted", c->adopted)) ||
 	    add_counts(obj, c) || (!c->report && add_items(obj, c))) {
 		json_object_put(obj);
 		return -ENOMEM;
@@ -181,6 +182,9 @@ static void print_text(const struct change *c)
 	output_line("entry '%s' %s%s%s%s", c->name, words[c->kind],
 		    *c->health.address ? ", at " : "", c->health.address,
 		    c->dry_run ? " (dry run: nothing is changed)" : "");
+	if (c->adopted)
+		output_line("it opens what %zu other entr%s wrapped",
+			    c->adopted, c->adopted == 1 ? "y has" : "ies have");
 	print_items(c);
 	if (c->n)
 		output_line("%zu %s, %zu current, %zu failed", c->done,

@@ -35,6 +35,7 @@ enum option_id {
 	OPT_PROXY,
 	OPT_SERVER_NAME,
 	OPT_KMIP_VERSION,
+	OPT_OPEN_ONLY,
 	/* kms rewrap, kms unset */
 	OPT_NEW_KEY_UID,
 	OPT_ALL,
@@ -141,6 +142,7 @@ int cmd_kms_set_local(struct cli *cli);
 int cmd_kms_show(struct cli *cli);
 int cmd_kms_check(struct cli *cli);
 int cmd_kms_renew(struct cli *cli);
+int cmd_kms_policy(struct cli *cli);
 int cmd_kms_unset(struct cli *cli);
 int cmd_kms_rewrap(struct cli *cli);
 int cmd_format(struct cli *cli);

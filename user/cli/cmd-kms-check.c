@@ -30,6 +30,7 @@ static int print_json(const char *name, const struct generation *g,
 	    json_add_string(obj, "provider",
 			    wrapped_provider_name(g->provider)) ||
 	    json_add_string(obj, "key_id", g->key_id) ||
+	    (g->open_only && json_add_bool(obj, "open_only", true)) ||
 	    json_add_string(obj, "server", h->server) ||
 	    json_add_string(obj, "address", h->address) ||
 	    (h->key_version &&
@@ -54,10 +55,11 @@ static int print_json(const char *name, const struct generation *g,
 static void print_text(const char *name, const struct generation *g,
 		       const struct kms_health *h, int64_t us)
 {
-	output_line("entry '%s' works (%s): key found, probe wrapped and "
-		    "unwrapped in %" PRId64 ".%03" PRId64 " ms",
-		    name, wrapped_provider_name(g->provider), us / 1000,
-		    us % 1000);
+	output_line("entry '%s' works (%s): %s in %" PRId64 ".%03" PRId64 " ms",
+		    name, wrapped_provider_name(g->provider),
+		    g->open_only ? "it may decrypt with the key, asked" :
+				   "key found, probe wrapped and unwrapped",
+		    us / 1000, us % 1000);
 	if (*h->address)
 		output_line("  address      %s%s%s%s", h->address,
 			    *h->server ? " (" : "", h->server,

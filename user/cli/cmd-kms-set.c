@@ -261,6 +261,10 @@ static int set(struct cli *cli, struct generation *g)
 
 	if (!r)
 		r = change_set(&cli->op, &c, g);
+	if (!r && g->open_only && !c.adopted && c.kind == CHANGE_NEW_ENTRY)
+		output_warning(cli, "no volume of this key was found, so "
+				    "nothing was opened: repeat this with "
+				    "--volume once there is one");
 	return change_report(cli, &c, r);
 }
 
@@ -285,6 +289,7 @@ int cmd_kms_set_vault(struct cli *cli)
 		r = take_proxy(cli, &g);
 	if (!r)
 		r = take_login(cli, &g);
+	g.open_only = options_has(cli, OPT_OPEN_ONLY);
 	return r ? r : set(cli, &g);
 }
 

@@ -89,6 +89,7 @@ static struct json_object *generation_json(const struct generation *g,
 	    !json_add_string(obj, "key_id", g->key_id) &&
 	    !json_add_string(obj, "mount", g->mount) &&
 	    !json_add_string(obj, "namespace", g->ns) &&
+	    !(g->open_only && json_add_bool(obj, "open_only", true)) &&
 	    !add_credential(obj, g) &&
 	    !json_add_u64(obj, "created", g->created) &&
 	    !json_add_u64(obj, "volumes", dependents(s, g->id)))
@@ -135,7 +136,8 @@ static void print_entry(const struct entry *e, const struct scan *s)
 			    n == 1 ? "" : "s");
 		for (size_t a = 0; a < g->naddresses; a++)
 			output_line("%-16s   %s", "", g->addresses[a]);
-		output_line("%-16s   generation %s", "", g->id);
+		output_line("%-16s   generation %s%s", "", g->id,
+			    g->open_only ? ", opens only" : "");
 	}
 }
 

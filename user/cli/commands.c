@@ -16,7 +16,7 @@ const struct command commands[] = {
 		     O(SECRET_ID_FILE) | O(KUBERNETES_ROLE) | O(JWT_FILE) |
 		     O(CLIENT_CERT) | O(CLIENT_KEY) | O(AUTH_PATH) |
 		     O(NAMESPACE) | O(TRANSIT_PATH) | O(CA_CERT) | O(PROXY) |
-		     O(VOLUME),
+		     O(OPEN_ONLY) | O(VOLUME),
 	  .run = cmd_kms_set_vault },
 	{ .path = "kms set kmip",
 	  .args = "HOST:PORT[,HOST:PORT...] UID",
@@ -52,6 +52,12 @@ const struct command commands[] = {
 	  .help = "renew the token of an entry, or log in anew",
 	  .options = KMS,
 	  .run = cmd_kms_renew },
+	{ .path = "kms policy",
+	  .args = "[KEY]",
+	  .help = "print the least Vault policy that suffices",
+	  .max_args = 1,
+	  .options = COMMON | O(NAME) | O(TRANSIT_PATH) | O(OPEN_ONLY),
+	  .run = cmd_kms_policy },
 	{ .path = "kms unset",
 	  .args = "",
 	  .help = "remove a KMS entry that no volume depends on",

@@ -17,6 +17,9 @@ int entry_open(struct cli *cli, const char *name, struct generation *g,
 		op_next(&cli->op,
 			"Set one up with 'kmscrypt kms set vault', 'kms set "
 			"kmip', or, without a KMS, 'kms set local'.");
+	/* before anything is overwritten */
+	if (!r)
+		r = kms_may_wrap(&cli->op, g);
 	if (!r)
 		r = kms_open(&cli->op, g, ret);
 	return r ? r : kms_check(&cli->op, *ret, &health);

@@ -44,6 +44,8 @@ const struct option_spec options[OPT_COUNT] = {
 			      "name in the server's certificate, if not HOST" },
 	[OPT_KMIP_VERSION] = { "kmip-version", "VERSION",
 			       "protocol version (default: negotiated)" },
+	[OPT_OPEN_ONLY] = { "open-only", NULL,
+			    "for a host that only opens: needs decrypt alone" },
 	[OPT_NEW_KEY_UID] = { "new-key-uid", "UID",
 			      "the new master key (KMIP only, needed there)" },
 	[OPT_ALL] = { "all", NULL,

@@ -77,6 +77,8 @@ static int generation_to_json(const struct generation *g,
 	r = r ?: add_if(obj, "auth_mount", g->auth_mount);
 	r = r ?: add_if(obj, "role", g->role);
 	r = r ?: add_if(obj, "jwt_file", g->jwt_file);
+	if (!r && g->open_only)
+		r = json_add_bool(obj, "open_only", true);
 	r = r ?: add_if(obj, "proxy", g->proxy);
 	r = r ?: add_if(obj, "server_name", g->server_name);
 	r = r ?: add_if(obj, "kmip_version", g->kmip_version);
@@ -247,7 +249,8 @@ static bool names_ok(const struct generation *g)
 {
 	bool vault = g->provider == KMS_VAULT;
 
-	if (!wrapped_entry_ok(g->id) || !login_ok(g))
+	if (!wrapped_entry_ok(g->id) || !login_ok(g) ||
+	    (g->open_only && !vault))
 		return false;
 	if (g->provider == KMS_LOCAL)
 		return !g->naddresses &&
@@ -284,6 +287,7 @@ static int generation_from_json(struct json_object *obj, struct generation *g)
 	r = r	  ?:
 		    get_optional(obj, "jwt_file", g->jwt_file,
 				 sizeof(g->jwt_file));
+	r = r ?: optional(json_get_bool(obj, "open_only", &g->open_only));
 	r = r ?: get_optional(obj, "proxy", g->proxy, sizeof(g->proxy));
 	r = r	  ?:
 		    get_optional(obj, "server_name", g->server_name,

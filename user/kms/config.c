@@ -37,6 +37,22 @@ int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1])
 	return 0;
 }
 
+struct generation generation_public(const struct generation *g)
+{
+	struct generation p = *g;
+
+	p.token = SECRET_EMPTY;
+	p.secret_id = SECRET_EMPTY;
+	p.jwt = SECRET_EMPTY;
+	p.password = SECRET_EMPTY;
+	p.client_key = SECRET_EMPTY;
+	p.local_key = SECRET_EMPTY;
+	p.client_cert = NULL;
+	p.ca_cert = NULL;
+	p.login_state = NULL;
+	return p;
+}
+
 void generation_free(struct generation *g)
 {
 	secret_free(&g->token);

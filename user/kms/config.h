@@ -58,6 +58,7 @@ struct generation {
 	char auth_mount[WRAPPED_NAME_MAX]; /* vault: auth mount or "" */
 	char role[WRAPPED_NAME_MAX]; /* AppRole's role id, Kubernetes' role */
 	char jwt_file[CONFIG_PATH_MAX]; /* Kubernetes: absolute; it rotates */
+	bool open_only; /* vault: may decrypt, and nothing else is asked */
 	char proxy[CONFIG_ADDRESS_MAX]; /* vault: URL or "" for none */
 	char server_name[WRAPPED_NAME_MAX]; /* kmip: name in the cert or "" */
 	char kmip_version[8]; /* "1.4"; "" negotiates */
@@ -82,6 +83,9 @@ struct entry {
 	size_t ngenerations;
 	struct generation *generations; /* newest first, no secrets */
 };
+
+/** generation_public() - as an entry keeps it: without its secrets */
+struct generation generation_public(const struct generation *g);
 
 void generation_free(struct generation *g);
 void entry_free(struct entry *e);

@@ -43,7 +43,7 @@ struct kms_health {
 	bool credential_periodic; /* can be renewed for ever */
 	uint64_t credential_uses; /* left, 0 any number */
 	bool logged_in; /* kms_renew(): not renewed, but logged in anew */
-	char warning[256]; /* one sentence or "" */
+	char warning[512]; /* sentences or "" */
 };
 
 /**
@@ -60,9 +60,16 @@ void kms_closep(struct kms **kms);
 /**
  * kms_check() - prove that the KMS works: the key exists (looked at first: a
  * mistyped name must never create a key), its type fits, and a random probe
- * of a capsule's size comes back from wrap and unwrap (and rewrap for vault)
+ * of a capsule's size comes back from wrap and unwrap (and rewrap for vault).
+ * For a generation that only opens: that it may decrypt with the key.
  */
 int kms_check(struct op *op, struct kms *kms, struct kms_health *ret);
+
+/**
+ * kms_may_wrap() - is @g one that wraps?
+ * Return: 0; -EACCES with words for an entry that only opens (--open-only).
+ */
+int kms_may_wrap(struct op *op, const struct generation *g);
 
 /** kms_wrap() - wrap @plain (at most KMSC_CAPSULE_SIZE bytes), fill @ret. */
 int kms_wrap(struct op *op, struct kms *kms, const struct secret *plain,

@@ -18,6 +18,7 @@
 #include "kms/config.h"
 #include "kms/vault-call.h"
 #include "kms/vault-login.h"
+#include "kms/vault-policy.h"
 #include "wire/http.h"
 #include "wire/vault-msg.h"
 
@@ -33,25 +34,32 @@ static struct vault *to_vault(struct kms *kms)
 
 /* --- what an error means ------------------------------------------------- */
 
+static int not_allowed(struct op *op, struct vault *v, const char *path,
+		       const char *missing)
+{
+	op_next(op, "Ask the KMS's administrator for a policy with %s",
+		*missing ? missing : path);
+	return op_fail(op, -EACCES,
+		       "%s: the token is valid, but its policy does "
+		       "not allow %s",
+		       vault_address(v), path);
+}
+
 /* The policy refuses in the same words as a token that is bad: ask. */
 static int denied(struct op *op, struct vault *v, const char *path)
 {
 	const struct vault_request q = { .method = "GET",
 					 .path = "/v1/auth/token/lookup-self" };
 	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	struct vault_rights rights;
 	int r;
 
+	vault_rights(op, v, &rights);
+	if (rights.known && *rights.missing)
+		return not_allowed(op, v, path, rights.missing);
 	r = vault_call(op, v, &q, &a);
-	if (!r && a.status == 200) {
-		op_next(op,
-			"Ask the KMS's administrator for a policy that allows "
-			"%s.",
-			path);
-		return op_fail(op, -EACCES,
-			       "%s: the token is valid, but its policy does "
-			       "not allow %s",
-			       vault_address(v), path);
-	}
+	if (!r && a.status == 200)
+		return not_allowed(op, v, path, "");
 	op_next(op, "Get a new token and run 'kmscrypt kms set' again.");
 	return op_fail(op, -EACCES,
 		       "%s refuses the token for %s: it is unknown, expired, "
@@ -242,8 +250,12 @@ static int key_fits(struct op *op, struct vault *v, const struct vault_key *key)
 
 static void warn(struct kms_health *h, const char *text)
 {
-	if (!h->warning[0])
-		snprintf(h->warning, sizeof(h->warning), "%s", text);
+	size_t at = strlen(h->warning);
+
+	/* what has no room is said another time */
+	if (*text && at + strlen(text) + 1 < sizeof(h->warning))
+		snprintf(h->warning + at, sizeof(h->warning) - at, "%s%s",
+			 at ? " " : "", text);
 }
 
 /* Name and version are for people; not every server tells. */
@@ -265,22 +277,86 @@ static void check_version(struct op *op, struct vault *v, struct kms_health *h)
 	snprintf(h->server, sizeof(h->server), "Vault %s", version);
 }
 
-static int vault_check(struct op *op, struct kms *kms, struct kms_health *ret)
+static void check_rights(struct op *op, struct vault *v, struct kms_health *h)
 {
-	struct vault *v = to_vault(kms);
+	struct vault_rights rights;
+
+	vault_rights(op, v, &rights);
+	if (rights.creates)
+		warn(h, "The policy allows 'create' on encrypt: a mistyped key "
+			"name makes a key there; 'update' is enough "
+			"('kmscrypt kms policy').");
+}
+
+/*
+ * A ciphertext of the right form that nobody has made. Policy and key are
+ * looked at first, so who hears that it does not decrypt may decrypt.
+ */
+static int probe_decrypt(struct op *op, struct vault *v)
+{
+	_cleanup_secret_ struct secret body = SECRET_EMPTY;
+	_cleanup_secret_ struct secret random = SECRET_EMPTY;
+	_cleanup_secret_ struct secret base64 = SECRET_EMPTY;
+	_cleanup_answer_ struct vault_answer a = { .status = 0 };
+	char path[VAULT_PATH_MAX], text[VAULT_CIPHERTEXT_MAX];
+	const char *texts = text;
+	const struct vault_request q = { .method = "POST",
+					 .path = path,
+					 .body = &body };
+	int r;
+
+	/* nonce and tag of AES-GCM around what a capsule has */
+	r = secret_random(&random, 12 + KMSC_CAPSULE_SIZE + 16);
+	r = r ?: secret_base64(&base64, random.data, random.len);
+	if (r < 0)
+		return r;
+	snprintf(text, sizeof(text), "vault:v1:%.*s", (int)base64.len,
+		 (const char *)base64.data);
+	r = vault_msg_ciphertexts(&texts, 1, &body);
+	r = r ?: transit_path(v, "decrypt", path);
+	r = r ?: ask(op, v, &q, EINVAL, &a);
+	if (!r)
+		return op_fail(op, -EPROTO,
+			       "%s decrypts what nobody has encrypted",
+			       vault_address(v));
+	/* version 1 may be retired, and that is no matter of ours */
+	if (r != -EKEYREJECTED &&
+	    !(r == -EKEYREVOKED && strstr(op->detail, "too old")))
+		return r;
+	op_clear(op);
+	return 0;
+}
+
+static int check_key(struct op *op, struct vault *v, struct kms_health *ret)
+{
 	struct vault_key key;
 	int r;
 
 	/* first: only reading tells a mistyped name without making a key */
 	r = read_key(op, v, &key);
 	r = r ?: key_fits(op, v, &key);
-	r = r ?: vault_login_check(op, v, ret);
 	if (r < 0)
 		return r;
 	ret->key_version = key.latest_version;
 	if (key.deletion_allowed)
 		warn(ret, "The KMS allows the key to be deleted "
 			  "(deletion_allowed).");
+	return 0;
+}
+
+static int vault_check(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	struct vault *v = to_vault(kms);
+	struct kms_health key = { .key_version = 0 };
+	int r;
+
+	r = v->g->open_only ? probe_decrypt(op, v) : check_key(op, v, &key);
+	r = r ?: vault_login_check(op, v, ret);
+	if (r < 0)
+		return r;
+	ret->key_version = key.key_version;
+	warn(ret, key.warning);
+	check_rights(op, v, ret);
 	check_version(op, v, ret);
 	snprintf(ret->address, sizeof(ret->address), "%.255s",
 		 vault_address(v));

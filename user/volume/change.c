@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/file.h"
+#include "volume/adopt.h"
 #include "volume/capsule.h"
 #include "volume/fleet.h"
 #include "volume/header.h"
@@ -85,28 +86,11 @@ static struct generation *current_of(struct entry *e)
 	return NULL;
 }
 
-/* A generation as an entry keeps it: without its secrets. */
-static struct generation public_part(const struct generation *g)
-{
-	struct generation p = *g;
-
-	p.token = SECRET_EMPTY;
-	p.secret_id = SECRET_EMPTY;
-	p.jwt = SECRET_EMPTY;
-	p.password = SECRET_EMPTY;
-	p.client_key = SECRET_EMPTY;
-	p.local_key = SECRET_EMPTY;
-	p.client_cert = NULL;
-	p.ca_cert = NULL;
-	p.login_state = NULL;
-	return p;
-}
-
 static int save_updated(struct op *op, struct entry *e,
 			const struct generation *g)
 {
 	struct generation *cur = current_of(e);
-	struct generation p = public_part(g);
+	struct generation p = generation_public(g);
 	int r;
 
 	generation_free(cur);
@@ -132,7 +116,7 @@ static int save_new(struct op *op, struct entry *e, const struct generation *g)
 	memmove(&all[1], &all[0], e->ngenerations * sizeof(*all));
 	e->generations = all;
 	e->ngenerations++;
-	all[0] = public_part(g);
+	all[0] = generation_public(g);
 	all[0].state = GENERATION_CURRENT;
 	for (size_t i = 1; i < e->ngenerations; i++)
 		all[i].state = GENERATION_RETIRING;
@@ -370,6 +354,43 @@ static int set_other(struct op *op, struct change *c, struct work *w,
 	return r ? r : follow(op, c, w, g);
 }
 
+/*
+ * A host that only opens. It cannot move volumes to another key, so there must
+ * be none that has another, and those that are there must open.
+ */
+static int set_open_only(struct op *op, struct change *c, struct work *w,
+			 struct generation *g)
+{
+	const struct generation *cur = current_of(&w->entry);
+	struct adopted ids = { .n = 0 };
+	bool update = cur;
+	int r = fresh_id(g);
+
+	if (!r && cur && !same_key(cur, g)) {
+		op_next(op, "Give the other key a --name of its own.");
+		return op_fail(op, -EBUSY,
+			       "entry '%s' has another key, and a host that "
+			       "only opens moves no volumes",
+			       c->name);
+	}
+	r = r ?: prove(op, c, w, g);
+	if (!r && cur && !same_addresses(cur, g) && !is_replica(c, w, cur))
+		return op_fail(op, -EKEYREJECTED,
+			       "the server does not open what the volumes of "
+			       "entry '%s' carry",
+			       c->name);
+	r = r ?: adopt_find(op, &w->scan, w->kms, c->timeout_ms, &ids);
+	if (r)
+		return r;
+	c->adopted = ids.n;
+	if (update)
+		take_id(g, cur);
+	else if (ids.n)
+		memcpy(g->id, ids.id[--ids.n], sizeof(g->id));
+	r = install(op, c, w, g, update);
+	return r ? r : adopt_save(op, &w->entry, g, &ids);
+}
+
 int change_set(struct op *op, struct change *c, struct generation *g)
 {
 	_cleanup_work_ struct work w = { .lock = -1 };
@@ -381,7 +402,8 @@ int change_set(struct op *op, struct change *c, struct generation *g)
 	cur = current_of(&w.entry);
 	if (cur && cur->provider == KMS_LOCAL && g->provider == KMS_LOCAL)
 		return keep_local(op, c, &w, g);
-	return set_other(op, c, &w, g);
+	return g->open_only ? set_open_only(op, c, &w, g) :
+			      set_other(op, c, &w, g);
 }
 
 /* The same entry with another master key. */
@@ -439,6 +461,9 @@ int change_rewrap(struct op *op, struct change *c, const char *new_key_uid)
 		r = config_current(op, c->name, &g);
 	if (!r)
 		r = check_uid(op, &g, new_key_uid);
+	if (r)
+		return r;
+	r = kms_may_wrap(op, &g);
 	if (r)
 		return r;
 	if (g.provider != KMS_VAULT)

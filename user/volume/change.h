@@ -59,6 +59,7 @@ struct change {
 	struct change_item *items;
 	size_t done, current, failed;
 	size_t retiring; /* old generations that had to stay */
+	size_t adopted; /* open only: generations of other hosts, proven */
 	/* Master key, and its version, that what was reached still refers to */
 	char oldest_key[WRAPPED_NAME_MAX];
 	uint32_t oldest_version; /* 0: there are none */
@@ -78,6 +79,9 @@ void change_free(struct change *c);
 /**
  * change_set() - make @g the entry's current generation and move the volumes
  * @g:	without id, created and state; local: without its key too
+ *
+ * One that only opens moves nothing. Volumes that it opens name generations
+ * that other hosts have made: those become generations of this entry, too.
  *
  * Return: 0 also when volumes failed (c->failed); -errno: nothing was changed,
  * or as far as c->items says.

@@ -378,6 +378,62 @@ int vault_msg_token(struct secret *body, struct vault_token *ret)
 	return 0;
 }
 
+int vault_msg_paths(const char *const *paths, size_t n, struct secret *ret)
+{
+	_cleanup_json_ struct json_object *obj = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	const char *text;
+
+	if (!obj || json_add(obj, "paths", list) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct json_object *s = json_object_new_string(paths[i]);
+
+		if (!s || json_object_array_add(list, s) < 0) {
+			json_object_put(s);
+			return -ENOMEM;
+		}
+	}
+	text = json_object_to_json_string_ext(
+		obj, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+	return text ? secret_copy(ret, text, strlen(text)) : -ENOMEM;
+}
+
+static bool lists(struct json_object *list, const char *word)
+{
+	for (size_t i = 0; i < json_object_array_length(list); i++) {
+		struct json_object *item = json_object_array_get_idx(list, i);
+
+		if (json_object_is_type(item, json_type_string) &&
+		    !strcmp(json_object_get_string(item), word))
+			return true;
+	}
+	return false;
+}
+
+int vault_msg_allows(const struct secret *body, const char *path,
+		     const char *capability, bool *ret)
+{
+	_cleanup_json_ struct json_object *root = NULL;
+	struct json_object *data, *list;
+	int r;
+
+	r = parse_data(body, &root, &data);
+	r = r ?: json_get_array(data, path, &list);
+	if (r)
+		return r == -ENOMEM ? r : -EPROTO;
+	*ret = lists(list, capability);
+	return 0;
+}
+
+int vault_msg_capable(const struct secret *body, const char *path,
+		      const char *capability, bool *ret)
+{
+	int r = vault_msg_allows(body, path, capability, ret);
+
+	return r || *ret ? r : vault_msg_allows(body, path, "root", ret);
+}
+
 int vault_msg_version(const struct secret *body, char *buf, size_t size)
 {
 	_cleanup_json_ struct json_object *root = NULL;

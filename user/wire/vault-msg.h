@@ -87,6 +87,20 @@ int vault_msg_items(struct secret *body, enum vault_result what, size_t n,
 int vault_msg_key(const struct secret *body, struct vault_key *ret);
 int vault_msg_token(struct secret *body, struct vault_token *ret);
 
+/** vault_msg_paths() - {"paths":[...]}, what capabilities-self is asked */
+int vault_msg_paths(const char *const *paths, size_t n, struct secret *ret);
+
+/**
+ * vault_msg_allows() - does the answer of capabilities-self list @capability
+ * for @path? Return: 0, -EPROTO, -ENOMEM.
+ */
+int vault_msg_allows(const struct secret *body, const char *path,
+		     const char *capability, bool *ret);
+
+/** vault_msg_capable() - the same, and root may do everything. */
+int vault_msg_capable(const struct secret *body, const char *path,
+		      const char *capability, bool *ret);
+
 /** vault_msg_version() - "version" of sys/health, e.g. "1.15.2". */
 int vault_msg_version(const struct secret *body, char *buf, size_t size);
 
