@@ -72,6 +72,7 @@ ok "a name that is refused" not traced kms set vault "$VAULT_ADDR" missing \
 	--token-file "$CLI_DIR/canary-token" --transit-path "$MOUNT" "${ca[@]}"
 ok "lease" traced lease "$a" --lease 3600
 ok "renew" traced kms renew
+ok "policy" traced kms policy
 ok "approle" traced kms set vault "$VAULT_ADDR" k --role-id "$role" \
 	--secret-id-file "$CLI_DIR/canary-secret-id" --auth-path "$MOUNT" \
 	--transit-path "$MOUNT" "${ca[@]}"
