@@ -123,7 +123,7 @@ image() {
 
 # cli_killed_at N ARGUMENTS: SIGKILL before the Nth system call that changes a
 # file. 137: it was killed.
-CLI_CALLS=rename,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
+CLI_CALLS=rename,renameat2,link,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
 cli_killed_at() {
 	local n=$1
 	shift

@@ -161,6 +161,10 @@ int cmd_table(struct cli *cli);
 int cmd_dump(struct cli *cli);
 int cmd_enroll(struct cli *cli);
 int cmd_recover(struct cli *cli);
+int cmd_reidentify(struct cli *cli);
+int cmd_header_backup(struct cli *cli);
+int cmd_header_restore(struct cli *cli);
+int cmd_forget(struct cli *cli);
 int cmd_erase(struct cli *cli);
 
 #endif

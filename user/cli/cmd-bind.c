@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
+#include "cli/volume-use.h"
 #include "kms/config.h"
 #include "kms/kms.h"
 #include "volume/bindings.h"
@@ -62,7 +63,9 @@ int cmd_bind(struct cli *cli)
 	if (r)
 		return r;
 	place.device = device;
-	r = bindings_bind(&cli->op, &place, entry, &g, kms, &change);
+	r = volume_accept(cli, &place);
+	if (!r)
+		r = bindings_bind(&cli->op, &place, entry, &g, kms, &change);
 	return r ? r :
 		   report(cli, entry,
 			  change.changed ? "bound to" : "already bound to",
@@ -85,8 +88,10 @@ int cmd_unbind(struct cli *cli)
 	if (r)
 		return r;
 	place.device = device;
-	r = bindings_unbind(&cli->op, &place, entry,
-			    options_has(cli, OPT_FORCE), &change);
+	r = volume_accept(cli, &place);
+	if (!r)
+		r = bindings_unbind(&cli->op, &place, entry,
+				    options_has(cli, OPT_FORCE), &change);
 	if (r)
 		return r;
 	if (!change.left)

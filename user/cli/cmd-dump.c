@@ -13,6 +13,7 @@
 #include "volume/binding.h"
 #include "volume/header.h"
 #include "volume/luks.h"
+#include "volume/pins.h"
 #include "volume/unlock.h"
 
 static const char *const modes[] = {
@@ -167,10 +168,9 @@ static int export_key(struct cli *cli, const struct luks_place *place)
 	_cleanup_plan_ struct unlock_plan plan = { 0 };
 	_cleanup_unlocked_ struct unlocked u = { 0 };
 	const char *path = cli->opt[OPT_VOLUME_KEY_FILE];
-	int r = unlock_prepare(&cli->op, place, NULL, NULL, 0, &plan);
+	int r = pins_unlock(&cli->op, place,
+			    options_has(cli, OPT_ACCEPT_HEADER), &plan, &u);
 
-	if (!r)
-		r = unlock_run(&cli->op, &plan, &u);
 	if (!r)
 		r = luks_verify_key(&cli->op, place, &u.capsule.key);
 	if (!r)
@@ -201,6 +201,10 @@ int cmd_dump(struct cli *cli)
 			       "the volume key is exported only by "
 			       "--dump-volume-key and --volume-key-file FILE "
 			       "together");
+	if (!dump && options_has(cli, OPT_ACCEPT_HEADER))
+		return op_fail(&cli->op, -EINVAL,
+			       "--accept-header goes with --dump-volume-key: "
+			       "the header alone is shown in any case");
 	if (dump) {
 		r = export_key(cli, &place);
 		if (r)

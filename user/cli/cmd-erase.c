@@ -11,9 +11,9 @@
 #include "cli/output.h"
 #include "cli/terminal.h"
 #include "cli/volume-table.h"
+#include "cli/volume-use.h"
 #include "volume/keyslots.h"
 #include "volume/luks.h"
-#include "volume/mapping.h"
 #include "volume/probe.h"
 #include "volume/registry.h"
 
@@ -40,27 +40,6 @@ static int report(struct cli *cli, const char *device, const char *uuid,
 		return -ENOMEM;
 	}
 	return output_json(obj);
-}
-
-static int check_closed(struct cli *cli, const char *uuid)
-{
-	struct mapping *all = NULL;
-	struct op op;
-	size_t n = 0;
-	int r = 0;
-
-	op_init(&op, 0);
-	/* Without device-mapper (a container) nothing is open. */
-	(void)mapping_list(&op, &all, &n);
-	for (size_t i = 0; !r && i < n; i++)
-		if (!strcmp(all[i].uuid, uuid))
-			r = op_fail(&cli->op, -EBUSY, "volume %s is open as %s",
-				    uuid, all[i].name);
-	if (r)
-		op_next(&cli->op, "Close it first; --force erases the keys "
-				  "nevertheless, and it stays open.");
-	free(all);
-	return r;
 }
 
 /* Ours, or once ours: an erase that was killed has removed the token first. */
@@ -91,7 +70,9 @@ static int check(struct cli *cli, const struct luks_place *place,
 		r = check_ours(cli, place, h);
 	if (r || options_has(cli, OPT_FORCE))
 		return r;
-	r = check_closed(cli, h->uuid);
+	r = volume_check_closed(cli, h->uuid, NULL,
+				"Close it first; --force erases the keys "
+				"nevertheless, and it stays open.");
 	return r ? r : probe_unused(&cli->op, place->device);
 }
 

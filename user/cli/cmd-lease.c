@@ -9,6 +9,7 @@
 #include "cli/lease-options.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
+#include "cli/volume-use.h"
 #include "volume/bindings.h"
 #include "volume/luks.h"
 #include "volume/mapping.h"
@@ -117,7 +118,9 @@ int cmd_lease(struct cli *cli)
 	if (r)
 		return r;
 	place = volume_where_place(&where);
-	r = bindings_lease(&cli->op, &place, &lease, &change);
+	r = volume_accept(cli, &place);
+	if (!r)
+		r = bindings_lease(&cli->op, &place, &lease, &change);
 	if (!r && lease_options_given(cli)) {
 		r = lease_options_apply(cli, &lease);
 		if (!r) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* list, scan: the volumes that this host knows, or can find. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,7 +9,9 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/output.h"
+#include "cli/volume-use.h"
 #include "kms/config.h"
+#include "volume/luks.h"
 #include "volume/mapping.h"
 #include "volume/scan.h"
 
@@ -161,8 +164,27 @@ int cmd_list(struct cli *cli)
 	return r ? r : print(cli, &v);
 }
 
+/* With --accept-header: what the header holds is pinned, if the KMS opens it. */
+static int accept(struct cli *cli, struct scan_item *item)
+{
+	const struct luks_place place = scan_place(item);
+	int r;
+
+	op_init(&cli->op, cli->timeout_ms);
+	r = item->nids ? volume_accept(cli, &place) : 0;
+	if (r && r != -ENOMEM) {
+		item->err = r;
+		snprintf(item->why, sizeof(item->why), "%s",
+			 *cli->op.detail ? cli->op.detail :
+					   error_info(r)->message);
+		op_clear(&cli->op);
+		return 0;
+	}
+	return r;
+}
+
 /* Each volume once: a clone does not take the record over. */
-static int register_all(struct cli *cli, const struct scan *s)
+static int register_all(struct cli *cli, struct scan *s)
 {
 	for (size_t i = 0; i < s->n; i++) {
 		bool first = !s->items[i].err;
@@ -173,6 +195,8 @@ static int register_all(struct cli *cli, const struct scan *s)
 		if (!first)
 			continue;
 		r = scan_register(&cli->op, &s->items[i]);
+		if (!r)
+			r = accept(cli, &s->items[i]);
 		if (r)
 			return r;
 	}
@@ -187,5 +211,17 @@ int cmd_scan(struct cli *cli)
 
 	if (!r)
 		r = register_all(cli, &v.scan);
-	return r ? r : print(cli, &v);
+	if (!r)
+		r = print(cli, &v);
+	if (r || !options_has(cli, OPT_ACCEPT_HEADER))
+		return r;
+	for (size_t i = 0; i < v.scan.n; i++)
+		if (v.scan.items[i].err)
+			return output_partly(cli,
+					     "not every volume was reached and "
+					     "opened by its KMS; what was "
+					     "pinned of those stays",
+					     "Put right what is named above "
+					     "and repeat.");
+	return 0;
 }

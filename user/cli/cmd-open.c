@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
+#include "cli/volume-use.h"
+#include "volume/luks.h"
 #include "volume/mapping.h"
 
 static int check_name(struct cli *cli, const char *name)
@@ -55,6 +57,7 @@ static int report(struct cli *cli, const char *name, const char *uuid,
 
 int cmd_open(struct cli *cli)
 {
+	const struct luks_place place = { .device = cli->args[0] };
 	struct mapping_table table;
 	int r = check_name(cli, cli->args[1]);
 
@@ -62,6 +65,9 @@ int cmd_open(struct cli *cli)
 		r = check_device(cli, cli->args[0]);
 	if (!r)
 		r = volume_table(cli, cli->args[0], &table);
+	/* The helper asks the pins: what they are to be comes first. */
+	if (!r)
+		r = volume_accept(cli, &place);
 	if (!r)
 		r = mapping_create(&cli->op, cli->args[1], &table,
 				   options_has(cli, OPT_READONLY));

@@ -60,7 +60,7 @@ const struct option_spec options[OPT_COUNT] = {
 			 "also this device or image (may be repeated)",
 			 .repeat = true },
 	[OPT_FORCE] = { "force", NULL,
-			"overwrite what is there; remove the last binding" },
+			"do what is refused otherwise: see kmscrypt(8)" },
 	[OPT_LABEL] = { "label", "TEXT", "label in the LUKS2 header" },
 	[OPT_CIPHER] = { "cipher", "SPEC",
 			 "cipher (default: aes-xts-plain64)" },

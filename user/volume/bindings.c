@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/file.h"
 #include "base/op.h"
@@ -15,6 +14,7 @@
 #include "volume/capsule.h"
 #include "volume/header.h"
 #include "volume/luks.h"
+#include "volume/pins.h"
 #include "volume/rebind.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
@@ -24,25 +24,6 @@ static void start(struct bindings_change *ret, const struct header *h)
 	memcpy(ret->uuid, h->uuid, sizeof(ret->uuid));
 	ret->changed = 0;
 	ret->left = h->nbindings;
-}
-
-/* Record in the registry that @c is what @generation has wrapped now. */
-static int pin(struct op *op, const struct luks_place *place,
-	       const struct header *h, const char *generation,
-	       const char *entry, const struct capsule *c)
-{
-	struct registry_volume v = { 0 };
-	_cleanup_close_ int lock = -1;
-	int r = registry_lock(op, &lock);
-
-	if (!r)
-		r = rebind_record(op, h, place, &v);
-	if (!r)
-		r = registry_pin(&v, generation, entry, c, false);
-	if (r)
-		return r;
-	v.updated = (uint64_t)time(NULL);
-	return registry_save(op, &v);
 }
 
 static bool entry_has(const struct entry *e, const char *id)
@@ -94,7 +75,9 @@ static int prove_bound(struct op *op, const struct luks_place *place,
 	int r = rebind_unwrap(op, kms, h, b, &c);
 
 	/* A run that was killed may not have got as far as the pin. */
-	return r ? r : pin(op, place, h, b->wrapped.entry, entry, &c);
+	return r ? r :
+		   pins_record(op, place, h, b->wrapped.entry, entry, &c,
+			       false);
 }
 
 int bindings_bind(struct op *op, const struct luks_place *place,
@@ -128,7 +111,7 @@ int bindings_bind(struct op *op, const struct luks_place *place,
 	if (!r)
 		r = rebind_read_back(op, kms, place, fresh.token, &u.capsule);
 	if (!r)
-		r = pin(op, place, h, g->id, entry, &u.capsule);
+		r = pins_record(op, place, h, g->id, entry, &u.capsule, false);
 	if (r)
 		return r;
 	ret->changed = 1;
@@ -380,8 +363,8 @@ static int rewrite(struct op *op, const struct luks_place *place,
 	if (!r)
 		r = rebind_read_back(op, kms, place, fresh.token, c);
 	return r ? r :
-		   pin(op, place, &plan->header, from->generation.id,
-		       from->entry, c);
+		   pins_record(op, place, &plan->header, from->generation.id,
+			       from->entry, c, false);
 }
 
 static int rewrite_all(struct op *op, const struct luks_place *place,

@@ -46,19 +46,84 @@ int pins_record(struct op *op, const struct luks_place *place,
 	return registry_save(op, &v);
 }
 
+static bool in_header(const struct header *h, const char *generation)
+{
+	for (size_t i = 0; i < h->nbindings; i++)
+		if (!h->bindings[i].err &&
+		    !strcmp(h->bindings[i].wrapped.entry, generation))
+			return true;
+	return false;
+}
+
+/*
+ * What was seen of the other bindings does not hold any more. Their
+ * generations stay listed, at epoch 0: one that is not listed would have to be
+ * newer than those that are.
+ */
+static int lower(struct op *op, const struct header *h)
+{
+	struct registry_volume v = { 0 };
+	_cleanup_close_ int lock = -1;
+	int r = registry_lock(op, &lock);
+
+	if (!r)
+		r = registry_load(op, h->uuid, &v);
+	if (r == -ENOENT) {
+		op_clear(op);
+		return 0;
+	}
+	if (r)
+		return r;
+	for (size_t i = v.nbindings; i-- > 0;) {
+		struct registry_binding *b = &v.bindings[i];
+
+		b->epoch = 0;
+		if (!in_header(h, b->generation))
+			registry_unpin(&v, b->generation);
+	}
+	return registry_save(op, &v);
+}
+
+/* Another binding than the one that gave the key, if its KMS answers, too. */
+static int accept_other(struct op *op, const struct luks_place *place,
+			const struct unlock_plan *plan, size_t i,
+			const struct unlocked *u)
+{
+	const struct unlock_candidate *c = &plan->candidates[i];
+	const struct binding *b = &plan->header.bindings[c->binding];
+	_cleanup_unlocked_ struct unlocked other = { 0 };
+	struct op sub = *op;
+
+	if (c->err || unlock_candidate(&sub, plan, i, &other) ||
+	    !secret_equal(&other.capsule.key, &u->capsule.key))
+		return 0;
+	return pins_record(op, place, &plan->header, b->wrapped.entry,
+			   other.entry, &other.capsule, true);
+}
+
+static int accept_all(struct op *op, const struct luks_place *place,
+		      const struct unlock_plan *plan, const struct unlocked *u)
+{
+	const struct binding *b = &plan->header.bindings[u->binding];
+	int r = lower(op, &plan->header);
+
+	if (!r)
+		r = pins_record(op, place, &plan->header, b->wrapped.entry,
+				u->entry, &u->capsule, true);
+	for (size_t i = 0; !r && i < plan->n; i++)
+		if (plan->candidates[i].binding != u->binding)
+			r = accept_other(op, place, plan, i, u);
+	return r;
+}
+
 int pins_unlock(struct op *op, const struct luks_place *place, bool accept,
 		struct unlock_plan *plan, struct unlocked *ret)
 {
 	int r = unlock_prepare(op, place, NULL, NULL,
 			       accept ? UNLOCK_ACCEPT_HEADER : 0, plan);
-	const struct binding *b;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!r)
 		r = unlock_run(op, plan, ret);
-	if (r || !accept)
-		return r;
-	b = &plan->header.bindings[ret->binding];
-	return pins_record(op, place, &plan->header, b->wrapped.entry,
-			   ret->entry, &ret->capsule, true);
+	return r || !accept ? r : accept_all(op, place, plan, ret);
 }

@@ -29,7 +29,8 @@ int pins_record(struct op *op, const struct luks_place *place,
 
 /**
  * pins_unlock() - unlock_prepare() and unlock_run() for a command
- * @accept:	do not ask the pins, and pin what was found instead
+ * @accept:	do not ask the pins, and pin what was found instead: each binding
+ *		that opens; of one whose KMS does not answer nothing stays pinned
  * @plan, @ret:	unlock_plan_free(), unlocked_free() them, also after a failure
  */
 int pins_unlock(struct op *op, const struct luks_place *place, bool accept,
