@@ -88,13 +88,21 @@ ok "unbind" traced unbind "$a" --name second
 ok "unset" traced kms unset --name second
 ok "a third entry" traced kms set local --name third
 ok "reset" traced kms reset --name third
+ok "header backup" traced header backup "$a" "$CLI_DIR/backup"
+ok "header restore" traced header restore "$a" "$CLI_DIR/backup" --force
+cp --sparse=always "$a" "$CLI_DIR/c.img"
+ok "reidentify" traced reidentify "$CLI_DIR/c.img" --force
 ok "erase" traced erase "$b" --yes
+uuid=$(cryptsetup luksUUID "$CLI_DIR/c.img")
+mv "$CLI_DIR/c.img" "$CLI_DIR/gone"
+ok "forget" traced forget "$uuid"
 ok "kms" traced kms
 for words in help version commands; do
 	ok "$words" traced "$words"
 done
 # there is no device-mapper to talk to, or no such device
-for words in "open $a canary-$$" "status canary-$$" "close canary-$$"; do
+for words in "open $a canary-$$" "status canary-$$" "resize canary-$$" \
+	"close canary-$$"; do
 	# shellcheck disable=SC2086 # words are what is meant
 	ok "$words" not traced $words
 done
@@ -175,7 +183,7 @@ clean "output and messages" "$said"
 clean "arguments and environments" "$traces"
 clean "registry and caches" "$KMSCRYPT_ROOT/var" "$KMSCRYPT_ROOT/run"
 clean "entries" "$KMSCRYPT_ROOT/etc/kmscrypt/entries"
-clean "the volumes" "$a" "$b"
+clean "the volumes" "$a" "$b" "$CLI_DIR/gone" "$CLI_DIR/backup"
 ok "no program was started" [ "$(cat "$traces"/* | grep -c execve)" = \
 	"$(find "$traces" -type f | wc -l)" ]
 k kms set local
