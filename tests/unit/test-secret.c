@@ -9,9 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -196,6 +198,48 @@ static void test_large_file(void **state)
 	unlink(path);
 }
 
+/* Is the first page of the file in the page cache? To map it does not load it. */
+static bool is_cached(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	unsigned char page = 0;
+	void *map;
+
+	assert_true(fd >= 0);
+	map = mmap(NULL, 1, PROT_READ, MAP_SHARED, fd, 0);
+	assert_ptr_not_equal(map, MAP_FAILED);
+	assert_int_equal(mincore(map, 1, &page), 0);
+	munmap(map, 1);
+	close(fd);
+	return page & 1;
+}
+
+/* A secret file's bytes do not stay in memory once they are written or read. */
+static void test_not_cached(void **state)
+{
+	static const char path[] = "build/test-secret.cached";
+	struct secret s = SECRET_EMPTY;
+	struct statfs fs;
+	char *text;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(statfs("build", &fs), 0);
+	if (fs.f_type == 0x01021994) /* tmpfs is page cache, and nothing else */
+		skip();
+	assert_int_equal(secret_copy(&s, "secret\n", 7), 0);
+	assert_int_equal(secret_write_file(&s, path), 0);
+	assert_false(is_cached(path));
+	assert_int_equal(file_read(path, 10, &text, &len), 0);
+	free(text);
+	assert_true(is_cached(path));
+	assert_int_equal(secret_read_file(&s, path, 10, true), 0);
+	assert_int_equal(s.len, 6);
+	assert_false(is_cached(path));
+	secret_free(&s);
+	assert_int_equal(unlink(path), 0);
+}
+
 static void test_random(void **state)
 {
 	_cleanup_secret_ struct secret a = SECRET_EMPTY, b = SECRET_EMPTY;
@@ -282,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_append),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_large_file),
+		cmocka_unit_test(test_not_cached),
 		cmocka_unit_test(test_random),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_not_base64),

@@ -128,6 +128,8 @@ static int write_temp(int dir, const char *temp, const void *data, size_t len)
 		r = -errno;
 	if (!r && fsync(fd) < 0)
 		r = -errno;
+	/* it may be a secret: it rests on disk, and not in the page cache */
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	return r;
 }
 

@@ -221,6 +221,8 @@ int secret_read_file(struct secret *s, const char *path, size_t max, bool text)
 	if (fd < 0)
 		return -errno;
 	r = secret_read_fd(&all, fd, max);
+	/* The page cache is memory, too. In vain on tmpfs, which is nothing else. */
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (r < 0)
 		return r;
 	len = all.len;
