@@ -19,17 +19,19 @@ static bool has_table(const struct kmsc_pages *pages)
 /* Pages that are used again and again, or else new ones */
 static bool pool_get(struct kmsc_pages *pages)
 {
+	struct kmsc_pool *home = NULL;
 	struct bio_vec table;
 
 	if (has_table(pages)) {
-		pages->pool = kmsc_pool_get(&table, 1);
-		if (!pages->pool)
+		home = kmsc_pool_get(&table, 1);
+		pages->pool = NULL;
+		if (!home)
 			return false;
 		pages->vecs = page_address(table.bv_page);
 	}
 	pages->pool = kmsc_pool_get(pages->vecs, pages->count);
-	if (!pages->pool && has_table(pages))
-		__free_page(table.bv_page);
+	if (unlikely(!pages->pool && home))
+		kmsc_pool_put(home, &table, 1);
 	return pages->pool;
 }
 
@@ -48,6 +50,7 @@ static void reserve_get(struct kmsc_pages *pages, struct kmsc_reserve *reserve)
 {
 	unsigned int i;
 
+	atomic_inc(&reserve->writes);
 	/*
 	 * Only one may wait with a part of the reserve in its hands, and the
 	 * reserve is as large as a write can be: the rest of it comes back
@@ -107,9 +110,17 @@ void kmsc_pages_put(struct kmsc_pages *pages, struct kmsc_reserve *reserve)
 		reserve_put(pages, reserve);
 }
 
+void kmsc_reserve_count(const struct kmsc_reserve *reserve,
+			unsigned int *ret_free, unsigned int *ret_writes)
+{
+	*ret_free = READ_ONCE(reserve->pages.curr_nr);
+	*ret_writes = atomic_read(&reserve->writes);
+}
+
 int kmsc_reserve_init(struct kmsc_reserve *reserve)
 {
 	mutex_init(&reserve->lock);
+	atomic_set(&reserve->writes, 0);
 	/* with the table of a large write */
 	return mempool_init_page_pool(&reserve->pages, KMSC_PAGES_MAX + 1, 0);
 }

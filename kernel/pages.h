@@ -7,6 +7,7 @@
 #ifndef _KMSC_PAGES_H
 #define _KMSC_PAGES_H
 
+#include <linux/atomic.h>
 #include <linux/bio.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
@@ -37,14 +38,18 @@ struct kmsc_pages {
  * @pages:	so many
  * @lock:	held while waiting for them, so that two writers never wait for
  *		each other's part
+ * @writes:	that have been here, for the status
  */
 struct kmsc_reserve {
 	mempool_t pages;
 	struct mutex lock; /* those who wait */
+	atomic_t writes;
 };
 
 int kmsc_reserve_init(struct kmsc_reserve *reserve);
 void kmsc_reserve_exit(struct kmsc_reserve *reserve);
+void kmsc_reserve_count(const struct kmsc_reserve *reserve,
+			unsigned int *ret_free, unsigned int *ret_writes);
 
 void kmsc_pages_get(struct kmsc_pages *pages, unsigned int size,
 		    struct kmsc_reserve *reserve);

@@ -9,6 +9,7 @@
  */
 #include "pool.h"
 
+#include <linux/atomic.h>
 #include <linux/gfp.h>
 #include <linux/math.h>
 #include <linux/minmax.h>
@@ -41,6 +42,24 @@ struct kmsc_pool {
 static DEFINE_PER_CPU(struct kmsc_pool, pools);
 static unsigned int pool_max;
 
+/* All that we have from the allocator; changes only where it is asked. */
+static atomic_long_t pages_owned;
+
+static struct page *page_new(void)
+{
+	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+
+	if (likely(page))
+		atomic_long_inc(&pages_owned);
+	return page;
+}
+
+static void page_drop(struct page *page)
+{
+	__free_page(page);
+	atomic_long_dec(&pages_owned);
+}
+
 /**
  * kmsc_pool_get - take pages, new ones if need be
  * @vecs:	gets them as bv_page
@@ -63,7 +82,7 @@ struct kmsc_pool *kmsc_pool_get(struct bio_vec *vecs, unsigned int count)
 	spin_unlock_irqrestore(&pool->lock, flags);
 
 	for (; unlikely(n < count); n++) {
-		vecs[n].bv_page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+		vecs[n].bv_page = page_new();
 		if (!vecs[n].bv_page) {
 			kmsc_pool_put(pool, vecs, n);
 			return NULL;
@@ -92,7 +111,7 @@ void kmsc_pool_put(struct kmsc_pool *pool, struct bio_vec *vecs,
 
 	/* No room, or one that is not ours: the allocator sorts it out. */
 	while (unlikely(count))
-		__free_page(vecs[--count].bv_page);
+		page_drop(vecs[--count].bv_page);
 }
 
 static unsigned long shrink(struct kmsc_pool *pool, unsigned long most)
@@ -108,20 +127,38 @@ static unsigned long shrink(struct kmsc_pool *pool, unsigned long most)
 		spin_unlock_irqrestore(&pool->lock, flags);
 		if (!page)
 			break;
-		__free_page(page);
+		page_drop(page);
 	}
 	return n;
 }
 
-static unsigned long pool_count(struct shrinker *unused,
-				struct shrink_control *control)
+static unsigned long pooled(void)
 {
 	unsigned long count = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
 		count += READ_ONCE(per_cpu(pools, cpu).count);
-	return count ?: SHRINK_EMPTY;
+	return count;
+}
+
+/**
+ * kmsc_pool_count - how much memory the writes of all tables have
+ * @info:	gets it; exact while no write is under way
+ */
+void kmsc_pool_count(struct kmsc_pool_info *info)
+{
+	long owned = atomic_long_read(&pages_owned);
+
+	info->pooled = pooled();
+	info->max = pool_max * num_possible_cpus();
+	info->used = max(owned - (long)info->pooled, 0L);
+}
+
+static unsigned long pool_count(struct shrinker *unused,
+				struct shrink_control *control)
+{
+	return pooled() ?: SHRINK_EMPTY;
 }
 
 static unsigned long pool_scan(struct shrinker *unused,

@@ -14,11 +14,24 @@
 
 struct kmsc_pool;
 
+/**
+ * struct kmsc_pool_info - numbers of pages, for the status
+ * @used:	with writes
+ * @pooled:	kept for the next
+ * @max:	how many may be kept
+ */
+struct kmsc_pool_info {
+	unsigned long used;
+	unsigned long pooled;
+	unsigned long max;
+};
+
 int kmsc_pool_setup(void);
 void kmsc_pool_cleanup(void);
 
 struct kmsc_pool *kmsc_pool_get(struct bio_vec *vecs, unsigned int count);
 void kmsc_pool_put(struct kmsc_pool *pool, struct bio_vec *vecs,
 		   unsigned int count);
+void kmsc_pool_count(struct kmsc_pool_info *info);
 
 #endif /* _KMSC_POOL_H */

@@ -33,13 +33,13 @@ const char *kmsc_status_reason(enum kmsc_reason reason)
 /**
  * kmsc_status_info - what "dmsetup status" says
  * @info:	of the volume
- * @held:	bios of this table that wait for an unlock
- * @held_bytes: their data
+ * @data:	of the table
  * @result:	gets the text
  * @maxlen:	room in @result
  */
-void kmsc_status_info(const struct kmsc_volume_info *info, unsigned int held,
-		      u64 held_bytes, char *result, unsigned int maxlen)
+void kmsc_status_info(const struct kmsc_volume_info *info,
+		      const struct kmsc_data_info *data, char *result,
+		      unsigned int maxlen)
 {
 	unsigned int sz = 0;
 
@@ -48,7 +48,10 @@ void kmsc_status_info(const struct kmsc_volume_info *info, unsigned int held,
 	       info->key_serial);
 	DMEMIT(" lease=%u left=%u on_lock=%s cap=%u held=%u held_bytes=%llu",
 	       info->lease_s, info->left_s, info->cap_s ? "queue" : "error",
-	       info->cap_s, held, held_bytes);
+	       info->cap_s, data->held, data->held_bytes);
+	DMEMIT(" pages=%lu pool=%lu pool_max=%lu reserve=%u reserve_writes=%u",
+	       data->pool.used, data->pool.pooled, data->pool.max,
+	       data->reserve, data->reserve_writes);
 }
 
 void kmsc_status_table(const struct kmsc_table *table, const char *device,

@@ -178,19 +178,26 @@ static void target_resume(struct dm_target *ti)
 	kmsc_hold_set_suspend(&target->crypt.hold, KMSC_HOLD_RUNNING);
 }
 
+static void data_info(struct kmsc_crypt *crypt, struct kmsc_data_info *info)
+{
+	kmsc_hold_count(&crypt->hold, &info->held, &info->held_bytes);
+	kmsc_pool_count(&info->pool);
+	kmsc_reserve_count(&crypt->reserve, &info->reserve,
+			   &info->reserve_writes);
+}
+
 static void target_status(struct dm_target *ti, status_type_t type,
 			  unsigned int flags, char *result, unsigned int maxlen)
 {
 	struct kmsc_target *target = ti->private;
 	struct kmsc_volume_info info;
-	unsigned int held;
-	u64 held_bytes;
+	struct kmsc_data_info data;
 
 	switch (type) {
 	case STATUSTYPE_INFO:
 		kmsc_volume_info(target->user.vol, &info);
-		kmsc_hold_count(&target->crypt.hold, &held, &held_bytes);
-		kmsc_status_info(&info, held, held_bytes, result, maxlen);
+		data_info(&target->crypt, &data);
+		kmsc_status_info(&info, &data, result, maxlen);
 		break;
 	case STATUSTYPE_TABLE:
 		kmsc_status_table(&target->table, target->dev->name, result,
