@@ -19,7 +19,7 @@ as_crypt() {
 	data /dev/mapper/crypt --verify_only
 	status=$?
 	remove crypt
-	return $status
+	return "$status"
 }
 
 # beneath NAME: a volume on $dev, with sectors of either size when there is time
