@@ -333,6 +333,43 @@ static void test_pins(void **state)
 }
 
 /* A listening socket that never says anything, or a closed port. */
+/* A change of the lease that was killed has come to another binding alone. */
+static void test_terms(void **state)
+{
+	static const char other[] = "aaaaaaaa-0000-4000-8000-000000000000";
+	_cleanup_plan_ struct unlock_plan plan = { 0 };
+	_cleanup_unlocked_ struct unlocked u = { 0 };
+	struct registry_volume v = { 0 };
+
+	(void)state;
+	pin(1);
+	assert_int_equal(registry_load(&op, uuid, &v), 0);
+	capsule.epoch = 2;
+	capsule.lease_s = 30;
+	capsule.queue_cap_s = 40;
+	capsule.policy = KMSC_POLICY_ON_LOCK_QUEUE;
+	assert_int_equal(registry_pin(&v, other, "second", &capsule, false), 0);
+	assert_int_equal(registry_save(&op, &v), 0);
+	assert_int_equal(unlock_prepare(&op, &place, NULL, NULL, 0, &plan), 0);
+	assert_int_equal(unlock_run(&op, &plan, &u), 0);
+	/* what is in the capsule stays, for lease to finish its work */
+	assert_int_equal(u.capsule.epoch, 1);
+	assert_int_equal(u.capsule.lease_s, 60);
+	assert_int_equal(u.terms.lease_s, 30);
+	assert_int_equal(u.terms.queue_cap_s, 40);
+	assert_int_equal(u.terms.policy, KMSC_POLICY_ON_LOCK_QUEUE);
+	unlocked_free(&u);
+	unlock_plan_free(&plan);
+	/* an older one says nothing */
+	v.bindings[1].epoch = 0;
+	assert_int_equal(registry_save(&op, &v), 0);
+	assert_int_equal(unlock_prepare(&op, &place, NULL, NULL, 0, &plan), 0);
+	assert_int_equal(unlock_run(&op, &plan, &u), 0);
+	assert_int_equal(u.terms.lease_s, 60);
+	assert_int_equal(u.terms.queue_cap_s, 90);
+	assert_int_equal(u.terms.policy, 0);
+}
+
 static int port_of(int *fd, int silent)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
@@ -465,6 +502,7 @@ int main(void)
 		cmocka_unit_test_setup(test_token_of_another_volume, setup),
 		cmocka_unit_test_setup(test_no_binding, setup),
 		cmocka_unit_test_setup(test_pins, setup),
+		cmocka_unit_test_setup(test_terms, setup),
 		cmocka_unit_test_setup(test_one_kms_is_enough, setup),
 		cmocka_unit_test_setup(test_decision_wins, setup),
 		cmocka_unit_test_setup(test_wrap_again, setup),

@@ -150,15 +150,15 @@ int answer_payload(const struct unlock_plan *plan, const struct unlocked *u,
 	p->version = htole16(KMSC_PAYLOAD_VERSION);
 	p->total = htole16(sizeof(*p));
 	p->key_bytes = htole16((uint16_t)c->key.len);
-	p->policy = htole16((uint16_t)c->policy);
+	p->policy = htole16((uint16_t)u->terms.policy);
 	memcpy(p->uuid, h->uuid_bytes, sizeof(p->uuid));
 	p->sector_size = htole32(s->sector_size);
 	p->desc_flags = htole32(binding_flags(&h->bindings[u->binding]));
 	p->iv_tweak = htole64(s->iv_tweak);
 	p->seg_offset = htole64(s->offset);
 	p->seg_size = htole64(s->size);
-	p->lease_s = htole32(c->lease_s);
-	p->queue_cap_s = htole32(c->queue_cap_s);
+	p->lease_s = htole32(u->terms.lease_s);
+	p->queue_cap_s = htole32(u->terms.queue_cap_s);
 	p->epoch = htole64(c->epoch);
 	/* the rest is zero already; both texts end within their arrays */
 	memcpy(p->cipher, s->cipher, strlen(s->cipher));

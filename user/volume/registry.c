@@ -442,6 +442,16 @@ void registry_unpin(struct registry_volume *v, const char *generation)
 	v->nbindings--;
 }
 
+const struct registry_binding *registry_newest(const struct registry_volume *v)
+{
+	const struct registry_binding *newest = NULL;
+
+	for (size_t i = 0; i < v->nbindings; i++)
+		if (!newest || v->bindings[i].epoch > newest->epoch)
+			newest = &v->bindings[i];
+	return newest;
+}
+
 uint64_t registry_next_epoch(const struct registry_volume *v, uint64_t current)
 {
 	uint64_t max = v ? highest(v) : 0;

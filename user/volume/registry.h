@@ -96,6 +96,9 @@ int registry_check(struct op *op, const struct registry_volume *v,
 int registry_pin(struct registry_volume *v, const char *generation,
 		 const char *entry, const struct capsule *c, bool reset);
 
+/** registry_newest() - the pin with the highest epoch; NULL: there is none. */
+const struct registry_binding *registry_newest(const struct registry_volume *v);
+
 /** registry_unpin() - drop @generation (its binding was removed). */
 void registry_unpin(struct registry_volume *v, const char *generation);
 

@@ -273,6 +273,19 @@ static int open_capsule(struct op *op, const struct unlock_plan *plan,
 	return op_fail(op, r, CAPSULE_REJECTED);
 }
 
+static struct unlock_terms terms_of(const struct unlock_plan *plan,
+				    const struct capsule *c)
+{
+	const struct registry_binding *newest = NULL;
+
+	if (plan->known)
+		newest = registry_newest(&plan->volume);
+	if (newest && newest->epoch > c->epoch)
+		return (struct unlock_terms){ newest->policy, newest->lease_s,
+					      newest->queue_cap_s };
+	return (struct unlock_terms){ c->policy, c->lease_s, c->queue_cap_s };
+}
+
 int unlock_candidate(struct op *op, const struct unlock_plan *plan, size_t i,
 		     struct unlocked *ret)
 {
@@ -291,6 +304,7 @@ int unlock_candidate(struct op *op, const struct unlock_plan *plan, size_t i,
 		r = capsule_vkid(&u.capsule.key, u.capsule.uuid, u.vkid);
 	if (r < 0)
 		return r;
+	u.terms = terms_of(plan, &u.capsule);
 	u.binding = c->binding;
 	snprintf(u.entry, sizeof(u.entry), "%s", c->entry);
 	*ret = u;

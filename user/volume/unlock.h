@@ -59,8 +59,21 @@ struct unlock_plan {
 	struct unlock_candidate *candidates; /* in the order to try them */
 };
 
+/* How the kernel is to treat the volume; see struct kmsc_payload. */
+struct unlock_terms {
+	uint32_t policy;
+	uint32_t lease_s;
+	uint32_t queue_cap_s;
+};
+
 struct unlocked {
 	struct capsule capsule; /* with the volume key */
+	/*
+	 * The volume's: those of its newest binding that this host has seen.
+	 * They are not the capsule's where a change of them has not come to
+	 * all bindings, and must not go back when another one opens it.
+	 */
+	struct unlock_terms terms;
 	uint8_t vkid[CAPSULE_VKID_BYTES];
 	size_t binding; /* index in plan->header.bindings */
 	char entry[CONFIG_ENTRY_NAME_MAX];
