@@ -14,7 +14,7 @@
  * before, and read once after: there nothing may fail. In between this task
  * has make-it-fail set.
  *
- * Prints "writes=N failed=N reads=N failed=N wrong=N"; the status is 0 if
+ * Prints "begun" when everything was written once, and in the end "writes=N failed=N reads=N failed=N wrong=N"; the status is 0 if
  * nothing was wrong and something worked.
  */
 #define _GNU_SOURCE
@@ -192,6 +192,8 @@ int main(int argc, char **argv)
 	sigemptyset(&term);
 	sigaddset(&term, SIGTERM);
 	sigprocmask(SIG_BLOCK, &term, NULL);
+	puts("begun");
+	fflush(stdout);
 	make_it_fail("1");
 	for (end = time(NULL) + atoi(argv[4]); !stopped() && time(NULL) < end;)
 		some();
