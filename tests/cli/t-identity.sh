@@ -154,6 +154,15 @@ differs dump dump "$a" --dump-volume-key --volume-key-file "$CLI_DIR/x"
 vault_stop
 ok "... the other binding, too" opens "$a" "$key"
 vault_start
+# what was accepted while the other KMS was silent holds for it, too
+copy "$CLI_DIR/root.saved" "$record"
+copy "$CLI_DIR/old" "$a"
+vault_stop
+ends 0 "accepted with one KMS dead" lease "$a" --accept-header --timeout 6
+vault_start
+mv "$KMSCRYPT_ROOT/etc/kmscrypt/entries/local.json" "$CLI_DIR/local.json"
+ok "... its binding opens when it is back" opens "$a" "$key"
+mv "$CLI_DIR/local.json" "$KMSCRYPT_ROOT/etc/kmscrypt/entries/"
 differs lease lease "$a"
 differs bind bind "$a" --name l2
 differs unbind unbind "$a" --name local

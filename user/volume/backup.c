@@ -260,6 +260,29 @@ static int finish(struct op *op, const struct luks_place *place,
 			   u.entry, &u.capsule, false);
 }
 
+/*
+ * With --accept-header the pins go down before the header is written: killed
+ * between the two, either header opens.
+ */
+static int prove_backup(struct op *op, const struct luks_place *place,
+			const char *path, const struct backup_restore *b,
+			struct unlock_plan *plan, struct unlocked *u)
+{
+	const struct luks_place there = { place->device, path };
+	struct registry_volume v = { 0 };
+	int r;
+
+	if (!b->accept)
+		return prove(op, place, path, NULL, 0, plan, u);
+	r = registry_load(op, b->header.uuid, &v);
+	if (!r)
+		return pins_unlock(op, &there, true, plan, u);
+	if (r != -ENOENT)
+		return r;
+	op_clear(op);
+	return prove(op, place, path, NULL, UNLOCK_ACCEPT_HEADER, plan, u);
+}
+
 int backup_restore(struct op *op, const struct luks_place *place,
 		   const char *path, struct backup_restore *b)
 {
@@ -282,8 +305,7 @@ int backup_restore(struct op *op, const struct luks_place *place,
 	r = luks_data_sectors(op, place, &b->header, &sectors);
 	if (r)
 		return r;
-	r = prove(op, place, path, NULL, b->accept ? UNLOCK_ACCEPT_HEADER : 0,
-		  &plan, &u);
+	r = prove_backup(op, place, path, b, &plan, &u);
 	if (!r && same && !b->accept)
 		r = compare(op, place, &u);
 	if (r)
