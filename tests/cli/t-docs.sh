@@ -38,7 +38,8 @@ while IFS=$'\037' read -r path _ _ options; do
 	# shellcheck disable=SC2086
 	k help $path
 	for option in $options; do
-		[ "$path" = kms ] || [[ $OUT == *"${option%%=*}"* ]] ||
+		[[ $path =~ ^kms( create-key)?$ ]] ||
+			[[ $OUT == *"${option%%=*}"* ]] ||
 			missing=$((missing + 1))
 	done
 done < <(listing)

@@ -73,6 +73,8 @@ ok "a name that is refused" not traced kms set vault "$VAULT_ADDR" missing \
 ok "lease" traced lease "$a" --lease 3600
 ok "renew" traced kms renew
 ok "policy" traced kms policy
+ok "a key of Vault's" traced kms create-key vault "$VAULT_ADDR" made \
+	--token-file "$CLI_DIR/canary-token" --transit-path "$MOUNT" "${ca[@]}"
 ok "approle" traced kms set vault "$VAULT_ADDR" k --role-id "$role" \
 	--secret-id-file "$CLI_DIR/canary-secret-id" --auth-path "$MOUNT" \
 	--transit-path "$MOUNT" "${ca[@]}"
@@ -108,6 +110,10 @@ for words in "open $a canary-$$" "status canary-$$" "resize canary-$$" \
 done
 ok "kmip" traced kms set kmip "$KMIP_ADDR" "$uid" --client-cert "$KMIP_CERT" \
 	--client-key "$KMIP_KEY" --ca-cert "$KMIP_CACERT"
+ok "... a key there" traced kms create-key
+ok "... and one without an entry" traced kms create-key kmip "$KMIP_ADDR" \
+	--client-cert "$KMIP_CERT" --client-key "$KMIP_KEY" \
+	--ca-cert "$KMIP_CACERT"
 sed -n 2p "$KMIP_KEY" >"$CLI_DIR/canary-pem"
 
 # never_run: the commands of the table that were not

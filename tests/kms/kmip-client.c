@@ -5,7 +5,7 @@
  *	kmip-client OPTIONS -- COMMAND...
  *
  *	--address A[,A] --uid U --cert F --key F [--ca F] [--name N]
- *	[--version V] [--user U --password P] [--timeout MS]
+ *	[--mode M|none] [--allow-cbc] [--ciphers L] [--version V] [--user U --password P] [--timeout MS]
  *
  *	check, wrap, unwrap	of kms.h; unwrap compares with what was wrapped
  *	create			kmip_create_key()
@@ -72,9 +72,9 @@ static int do_wrap(struct op *op)
 	int r = kms_wrap(op, kms, &plain, &wrapped);
 
 	if (!r)
-		op_fail(op, 0, "data %zu iv %zu tag %zu key %s",
-			wrapped.data_len, wrapped.iv_len, wrapped.tag_len,
-			wrapped.key_id);
+		op_fail(op, 0, "%s data %zu iv %zu tag %zu key %s",
+			wrapped_mode_name(wrapped.mode), wrapped.data_len,
+			wrapped.iv_len, wrapped.tag_len, wrapped.key_id);
 	return r;
 }
 
@@ -130,7 +130,8 @@ static int tamper(const char *how)
 	else if (!strcmp(how, "other-key"))
 		strcpy(wrapped.key_id, "other");
 	else if (!strcmp(how, "other-mode"))
-		wrapped.mode = WRAP_MODE_CBC;
+		wrapped.mode = wrapped.mode == WRAP_MODE_CBC ? WRAP_MODE_CTR :
+							       WRAP_MODE_CBC;
 	else if (!strcmp(how, "other-provider"))
 		wrapped.provider = KMS_LOCAL;
 	else if (!strncmp(how, "wait=", 5))
@@ -218,6 +219,17 @@ static void set_option(int c, char *arg)
 	case 't':
 		timeout_ms = atoi(arg);
 		break;
+	case 'm':
+		g.mode = WRAP_MODE_NONE;
+		if (strcmp(arg, "none") && wrapped_mode_parse(arg, &g.mode))
+			die(arg);
+		break;
+	case 'B':
+		g.allow_cbc = true;
+		break;
+	case 'L':
+		strncpy(g.ciphers, arg, sizeof(g.ciphers) - 1);
+		break;
 	default:
 		die("see the source for the options");
 	}
@@ -231,7 +243,8 @@ int main(int argc, char **argv)
 		{ "ca", 1, NULL, 'C' },	      { "name", 1, NULL, 'n' },
 		{ "version", 1, NULL, 'v' },  { "user", 1, NULL, 'U' },
 		{ "password", 1, NULL, 'P' }, { "timeout", 1, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
+		{ "mode", 1, NULL, 'm' },     { "allow-cbc", 0, NULL, 'B' },
+		{ "ciphers", 1, NULL, 'L' },  { NULL, 0, NULL, 0 },
 	};
 	struct op op;
 	int c, r;

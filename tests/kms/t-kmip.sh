@@ -63,7 +63,7 @@ round_trips() {
 	client --address "$KMIP_ADDR" --uid "$uid" --version 2.0 check
 	last OK 'KMIP 2\.0' "the version asked for is spoken"
 	client --address "$KMIP_ADDR" --uid "$uid" wrap
-	last OK "data 256 iv 12 tag 16 key $uid$" "what wrapping gives"
+	last OK "gcm data 256 iv 12 tag 16 key $uid$" "what wrapping gives"
 	for v in 1.2 1.3; do
 		client --address "$KMIP_ADDR" --uid "$uid" --version $v wrap
 		last EOPNOTSUPP "KMIP $v has no field" "KMIP $v is refused"
@@ -173,6 +173,101 @@ states() {
 	last EACCES "key $uid is not ours" "another owner's key"
 	client --address "$KMIP_ADDR" --uid "$uid" wrap
 	last EACCES 'Permission Denied' "... on wrap, too"
+}
+
+# mode_of EXPECTED NAME OPTIONS...: what is found out, and that it is pinned
+mode_of() {
+	local expected=$1 name=$2 how
+	shift 2
+	client --uid 1 --mode none "$@" check wrap unwrap
+	says '^unwrap OK [0-9]+ same$' "$name: a capsule comes back"
+	grep -q "^wrap OK [0-9]* $expected data" <<<"$OUT"
+	ok $? "... by $expected"
+	client --uid 1 --mode "$expected" "$@" wrap other-mode unwrap
+	says '^unwrap EKEYREJECTED [0-9]+ $' "... a header cannot choose another"
+	for how in flip-data flip-iv cut-data cut-iv; do
+		client --uid 1 --mode "$expected" "$@" wrap $how unwrap
+		# an identity cipher; what it lets through is for the capsule
+		[[ $how = flip-* || $expected$how = ctrcut-data ]] ||
+			says '^unwrap EKEYREJECTED [0-9]+ $' "... $how"
+	done
+}
+
+# old OPTIONS...: a server with these, as $OLD
+old() { OLD=127.0.0.1:$(bad_server_start old "$@"); }
+
+modes() {
+	local uid v
+	uid=$(kmip_admin create)
+	for v in 1.4 2.0; do
+		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+			--mode none wrap
+		last OK 'gcm data 256 iv 12 tag 16' "PyKMIP $v: GCM with a tag"
+	done
+	for v in 1.2 1.3; do
+		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+			--mode none check wrap unwrap
+		last OK 'same$' "PyKMIP $v loses GCM's tag: another way"
+		grep -q "^wrap OK [0-9]* ctr data 256 iv 16 tag 0" <<<"$OUT"
+		ok $? "... which is CTR"
+		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+			--mode cbc check wrap unwrap
+		last OK 'same$' "PyKMIP $v: CBC"
+		for how in cut-data cut-iv; do
+			client --address "$KMIP_ADDR" --uid "$uid" \
+				--version $v --mode cbc wrap $how unwrap
+			last EKEYREJECTED '$' "... $how"
+		done
+	done
+	client --address "$KMIP_ADDR" --uid "$uid" --mode cbc check
+	last OK 'AES-CBC, the weakest way' "CBC gets a warning"
+	old --tag append --versions 1.3,1.2
+	mode_of gcm-appended "the tag at the end" --address "$OLD"
+	bad_server_stop old
+	old --tag append
+	mode_of gcm-appended "... of a server with 1.4" --address "$OLD"
+	bad_server_stop old
+	old --refuse 9 --versions 1.2
+	mode_of ctr "no GCM" --address "$OLD"
+	bad_server_stop old
+	old --refuse 9,6 --versions 1.2
+	client --address "$OLD" --uid 1 --mode none check
+	last EOPNOTSUPP 'AES-GCM.*tag at the end.*AES-CTR' "neither GCM nor CTR"
+	grep -q 'next: --allow-cbc' <<<"$OUT"
+	ok $? "... and what would help"
+	mode_of cbc "CBC is allowed" --address "$OLD" --allow-cbc
+	client --address "$OLD" --uid 1 --mode gcm check
+	last EOPNOTSUPP 'KMIP 1.2 has no field' "GCM pinned, the server got older"
+	bad_server_stop old
+	old --refuse 9,6,1
+	client --address "$OLD" --uid 1 --mode none --allow-cbc check
+	last EOPNOTSUPP 'AES-CBC: .*Invalid Field' "a server without any"
+	bad_server_stop old
+}
+
+credentials() {
+	old --log "$SERVERS_DIR/log"
+	client --address "$OLD" --uid 1 --user us\"er --password hunter2 wrap
+	bad_server_stop old
+	last OK . "with a name and a password"
+	grep '"operation": 31' "$SERVERS_DIR/log" |
+		grep -q '"username": "us.*er", "password_bytes": 7'
+	ok $? "... they are sent"
+	rm -f "$SERVERS_DIR/log"
+	old --log "$SERVERS_DIR/log"
+	client --address "$OLD" --uid 1 --ciphers ECDHE-ECDSA-CHACHA20-POLY1305 \
+		wrap
+	bad_server_stop old
+	last OK . "a list of TLS 1.2 ciphers"
+	rm -f "$SERVERS_DIR/log"
+	client --address "$KMIP_ADDR" --uid "$(kmip_admin create)" \
+		--ciphers ECDHE-ECDSA-AES256-GCM-SHA384 check
+	last OK . "... one that the server has"
+	client --address "$KMIP_ADDR" --uid 1 --ciphers DHE-RSA-AES256-SHA check
+	last EHOSTUNREACH 'no TLS version or cipher in common' \
+		"... one that it lacks"
+	client --address "$KMIP_ADDR" --uid 1 --ciphers nonsense check
+	says '^open EBADMSG .*no such TLS ciphers' "... one that is none"
 }
 
 # background COMMAND...: the client, its lines in $SERVERS_DIR/client.out
@@ -410,7 +505,7 @@ rsa_server() {
 }
 
 # All groups, or those that are named.
-[ $# -gt 0 ] || set -- round_trips tampering states identities hostile \
+[ $# -gt 0 ] || set -- round_trips tampering modes credentials states identities hostile \
 	decrypt_reasons addresses slow_names no_retry reconnecting rsa_server
 kmip_start || exit 1
 for group; do

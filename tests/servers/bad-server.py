@@ -235,7 +235,32 @@ CONNECTION = {
 
 # --- the good answers -------------------------------------------------------
 
-def made_up(message):
+TAG = bytes(range(16))
+CBC_PADDING = b"\x10" * 16
+
+
+def cipher(operation, mode, version, data, args):
+    """(data, tag) of an identity cipher in its modes; None: it is refused."""
+    encrypts = operation == ttlv.ENCRYPT
+    if mode in args.refuse:
+        return None
+    if mode == ttlv.CBC:
+        if encrypts:
+            return data + CBC_PADDING, None
+        return (data[:-16], None) if data.endswith(CBC_PADDING) else None
+    if mode != ttlv.GCM:
+        return data, None
+    if args.tag == "append":
+        if encrypts:
+            return data + TAG, None
+        return (data[:-16], None) if data.endswith(TAG) else None
+    if version < "1.4":
+        # as PyKMIP: the tag gets lost
+        return (data, None) if encrypts else None
+    return data, TAG if encrypts else None
+
+
+def made_up(message, args):
     """What an honest server with an identity cipher would say."""
     asked = ttlv.decode(message)
     item = ttlv.find(asked, ttlv.BATCH_ITEM) or []
@@ -246,17 +271,38 @@ def made_up(message):
     uid = ttlv.find(payload, ttlv.UID) or "1"
     answer = [(ttlv.UID, ttlv.TEXT, uid)]
     if operation == ttlv.DISCOVER:
-        answer = [ttlv.version_item(v) for v in ("1.4", "1.3", "1.2")]
+        answer = [ttlv.version_item(v) for v in args.versions]
     elif operation == ttlv.GET_ATTRIBUTES:
         answer.append((ttlv.ATTRIBUTE, ttlv.STRUCT, [
             (ttlv.ATTRIBUTE_NAME, ttlv.TEXT, "State"),
             (ttlv.ATTRIBUTE_VALUE, ttlv.ENUM, 2)]))
     elif operation in (ttlv.ENCRYPT, ttlv.DECRYPT):
-        answer.append((ttlv.DATA, ttlv.BYTES,
-                       ttlv.find(payload, ttlv.DATA) or b""))
-        if operation == ttlv.ENCRYPT and version >= "1.4":
-            answer.append((ttlv.AUTH_TAG, ttlv.BYTES, bytes(range(16))))
+        done = cipher(operation,
+                      ttlv.find(payload, ttlv.PARAMETERS, ttlv.MODE), version,
+                      ttlv.find(payload, ttlv.DATA) or b"", args)
+        if done is None:
+            return ttlv.response(version, operation, None, failure=0x7)
+        answer.append((ttlv.DATA, ttlv.BYTES, done[0]))
+        if done[1]:
+            answer.append((ttlv.AUTH_TAG, ttlv.BYTES, done[1]))
     return ttlv.response(version, operation, answer)
+
+
+def credential(message):
+    """The name and the password's length of the request, for the log."""
+    found = {}
+
+    def look(item):
+        tag, kind, value = item
+        if tag == ttlv.USERNAME:
+            found["username"] = value
+        elif tag == ttlv.PASSWORD:
+            found["password_bytes"] = len(value)
+        elif kind == ttlv.STRUCT:
+            for child in value:
+                look(child)
+    look(ttlv.decode(message))
+    return found
 
 
 class Upstream:
@@ -299,7 +345,7 @@ class Handler(socketserver.BaseRequestHandler):
         conn = self.request = self.server.tls.wrap_socket(
             conn, server_side=True)
         conn.settimeout(IDLE_SECONDS)
-        self.note(handshake=conn.version())
+        self.note(handshake=conn.version(), cipher=conn.cipher()[0])
         if early:
             early[1](conn)
             return
@@ -308,7 +354,8 @@ class Handler(socketserver.BaseRequestHandler):
             upstream = Upstream(args.upstream, args.pki, args.client)
         while not stop.is_set():
             message = ttlv.read_message(conn)
-            good = upstream.ask(message) if upstream else made_up(message)
+            good = upstream.ask(message) if upstream \
+                else made_up(message, args)
             self.answer(conn, message, good)
 
     def answer(self, conn, message, good):
@@ -316,7 +363,8 @@ class Handler(socketserver.BaseRequestHandler):
         operation = ttlv.find(ttlv.decode(message), ttlv.BATCH_ITEM,
                               ttlv.OPERATION)
         spoil = self.server.turn(operation)
-        self.note(operation=operation, size=len(message), spoilt=spoil)
+        self.note(operation=operation, size=len(message), spoilt=spoil,
+                  **credential(message))
         if not spoil:
             conn.sendall(good)
         elif args.mode in SENDING:
@@ -372,6 +420,12 @@ def arguments():
         help="only requests of this operation, hex")
     add("--skip", type=int, default=0, help="first let so many through")
     add("--times", type=int, help="then spoil only so many")
+    add("--versions", type=lambda text: text.split(","),
+        default=["1.4", "1.3", "1.2"], help="that it speaks, best first")
+    add("--tag", choices=["field", "append"], default="field",
+        help="where the tag of AES-GCM stands")
+    add("--refuse", type=lambda text: [int(n) for n in text.split(",")],
+        default=[], help="block cipher modes that it has not")
     args = parser.parse_args()
     if args.list:
         print("\n".join(known))

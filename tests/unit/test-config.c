@@ -61,6 +61,7 @@ static void sample(struct entry *e)
 	strcpy(g->kmip_version, "1.4");
 	g->mode = WRAP_MODE_GCM;
 	strcpy(g->username, "us\"er");
+	strcpy(g->ciphers, "ECDHE+AESGCM:AES256");
 }
 
 static void test_round_trip(void **state)

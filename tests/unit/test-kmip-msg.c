@@ -188,6 +188,7 @@ static struct kmip_request crypt_request(enum kmip_operation operation)
 	return (struct kmip_request){
 		.operation = operation,
 		.mode = KMIP_MODE_GCM,
+		.tag_field = true,
 		.uid = "1",
 		.data = (const uint8_t *)"abc",
 		.data_len = 3,
@@ -207,6 +208,41 @@ static void test_encrypt(void **state)
 		       MESSAGE("420078 01 000000d0", HEADER(1, 4),
 			       "42000f 01 00000088", OPERATION(1f),
 			       "420079 01 00000070", UID_1, PARAMETERS,
+			       DATA_ABC, IV_12));
+}
+
+/* Below 1.4: no field for a tag, padding before the algorithm. */
+static void test_older_modes(void **state)
+{
+	struct kmip_request q = crypt_request(KMIP_OP_DECRYPT);
+
+	(void)state;
+	q.tag_field = false;
+	assert_encodes(KMIP_VERSION(1, 2), &q,
+		       MESSAGE("420078 01 000000d0", HEADER(1, 2),
+			       "42000f 01 00000088", OPERATION(20),
+			       "420079 01 00000070", UID_1, PARAMETERS,
+			       DATA_ABC, IV_12));
+	q.mode = KMIP_MODE_CBC;
+	q.padding = KMIP_PADDING_PKCS5;
+	assert_encodes(KMIP_VERSION(1, 2), &q,
+		       MESSAGE("420078 01 000000d0", HEADER(1, 2),
+			       "42000f 01 00000088", OPERATION(20),
+			       "420079 01 00000070", UID_1,
+			       "42002b 01 00000030"
+			       "420011 05 00000004 00000001 00000000"
+			       "42005f 05 00000004 00000003 00000000"
+			       "420028 05 00000004 00000003 00000000",
+			       DATA_ABC, IV_12));
+	q.mode = KMIP_MODE_CTR;
+	q.padding = 0;
+	assert_encodes(KMIP_VERSION(1, 2), &q,
+		       MESSAGE("420078 01 000000c0", HEADER(1, 2),
+			       "42000f 01 00000078", OPERATION(20),
+			       "420079 01 00000060", UID_1,
+			       "42002b 01 00000020"
+			       "420011 05 00000004 00000006 00000000"
+			       "420028 05 00000004 00000003 00000000",
 			       DATA_ABC, IV_12));
 }
 
@@ -269,9 +305,6 @@ static void test_refused_requests(void **state)
 	(void)state;
 	assert_int_equal(kmip_request_encode(&h, &q, &s), -EOPNOTSUPP);
 	h.version = V14;
-	q.mode = KMIP_MODE_CBC;
-	assert_int_equal(kmip_request_encode(&h, &q, &s), -EOPNOTSUPP);
-	q.mode = KMIP_MODE_GCM;
 	q.data = big;
 	q.data_len = sizeof(big);
 	assert_int_equal(kmip_request_encode(&h, &q, &s), -EMSGSIZE);
@@ -313,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_get_attributes),
 		cmocka_unit_test(test_encrypt),
+		cmocka_unit_test(test_older_modes),
 		cmocka_unit_test(test_decrypt),
 		cmocka_unit_test(test_credential),
 		cmocka_unit_test(test_refused_requests),

@@ -36,6 +36,10 @@ enum option_id {
 	OPT_SERVER_NAME,
 	OPT_KMIP_VERSION,
 	OPT_OPEN_ONLY,
+	OPT_ALLOW_CBC,
+	OPT_USERNAME,
+	OPT_PASSWORD_FILE,
+	OPT_TLS_CIPHERS,
 	/* kms rewrap, kms unset */
 	OPT_NEW_KEY_UID,
 	OPT_ALL,
@@ -142,6 +146,9 @@ int cmd_kms_set_local(struct cli *cli);
 int cmd_kms_show(struct cli *cli);
 int cmd_kms_check(struct cli *cli);
 int cmd_kms_renew(struct cli *cli);
+int cmd_kms_create_key(struct cli *cli);
+int cmd_kms_create_key_vault(struct cli *cli);
+int cmd_kms_create_key_kmip(struct cli *cli);
 int cmd_kms_policy(struct cli *cli);
 int cmd_kms_unset(struct cli *cli);
 int cmd_kms_rewrap(struct cli *cli);

@@ -5,6 +5,14 @@
 #define COMMON (O(HELP) | O(JSON))
 #define PASSPHRASE (O(PASSPHRASE_FILE) | O(KEY_FILE))
 #define KMS (COMMON | O(NAME) | O(TIMEOUT))
+#define VAULT                                                                \
+	(O(TOKEN) | O(TOKEN_FILE) | O(ROLE_ID) | O(SECRET_ID_FILE) |         \
+	 O(KUBERNETES_ROLE) | O(JWT_FILE) | O(CLIENT_CERT) | O(CLIENT_KEY) | \
+	 O(AUTH_PATH) | O(NAMESPACE) | O(TRANSIT_PATH) | O(CA_CERT) |        \
+	 O(PROXY))
+#define KMIP                                                            \
+	(O(CLIENT_CERT) | O(CLIENT_KEY) | O(CA_CERT) | O(SERVER_NAME) | \
+	 O(KMIP_VERSION) | O(TLS_CIPHERS) | O(USERNAME) | O(PASSWORD_FILE))
 
 const struct command commands[] = {
 	{ .path = "kms set vault",
@@ -12,19 +20,14 @@ const struct command commands[] = {
 	  .help = "use a key of Vault's or OpenBao's transit engine",
 	  .min_args = 2,
 	  .max_args = 2,
-	  .options = KMS | O(TOKEN) | O(TOKEN_FILE) | O(ROLE_ID) |
-		     O(SECRET_ID_FILE) | O(KUBERNETES_ROLE) | O(JWT_FILE) |
-		     O(CLIENT_CERT) | O(CLIENT_KEY) | O(AUTH_PATH) |
-		     O(NAMESPACE) | O(TRANSIT_PATH) | O(CA_CERT) | O(PROXY) |
-		     O(OPEN_ONLY) | O(VOLUME),
+	  .options = KMS | VAULT | O(OPEN_ONLY) | O(VOLUME),
 	  .run = cmd_kms_set_vault },
 	{ .path = "kms set kmip",
 	  .args = "HOST:PORT[,HOST:PORT...] UID",
 	  .help = "use a key of a KMIP server",
 	  .min_args = 2,
 	  .max_args = 2,
-	  .options = KMS | O(CLIENT_CERT) | O(CLIENT_KEY) | O(CA_CERT) |
-		     O(SERVER_NAME) | O(KMIP_VERSION) | O(VOLUME),
+	  .options = KMS | KMIP | O(ALLOW_CBC) | O(VOLUME),
 	  .required = O(CLIENT_CERT) | O(CLIENT_KEY),
 	  .run = cmd_kms_set_kmip },
 	{ .path = "kms set local",
@@ -52,6 +55,26 @@ const struct command commands[] = {
 	  .help = "renew the token of an entry, or log in anew",
 	  .options = KMS,
 	  .run = cmd_kms_renew },
+	{ .path = "kms create-key vault",
+	  .args = "URL[,URL...] KEY",
+	  .help = "make a key in Vault that fits",
+	  .min_args = 2,
+	  .max_args = 2,
+	  .options = COMMON | O(TIMEOUT) | VAULT,
+	  .run = cmd_kms_create_key_vault },
+	{ .path = "kms create-key kmip",
+	  .args = "HOST:PORT[,HOST:PORT...]",
+	  .help = "make and activate a key on a KMIP server, print its UID",
+	  .min_args = 1,
+	  .max_args = 1,
+	  .options = COMMON | O(TIMEOUT) | KMIP,
+	  .required = O(CLIENT_CERT) | O(CLIENT_KEY),
+	  .run = cmd_kms_create_key_kmip },
+	{ .path = "kms create-key",
+	  .args = "",
+	  .help = "the same where the entry's key is (KMIP)",
+	  .options = KMS,
+	  .run = cmd_kms_create_key },
 	{ .path = "kms policy",
 	  .args = "[KEY]",
 	  .help = "print the least Vault policy that suffices",

@@ -83,6 +83,7 @@ static int generation_to_json(const struct generation *g,
 	r = r ?: add_if(obj, "server_name", g->server_name);
 	r = r ?: add_if(obj, "kmip_version", g->kmip_version);
 	r = r ?: add_if(obj, "mode", wrapped_mode_name(g->mode));
+	r = r ?: add_if(obj, "tls_ciphers", g->ciphers);
 	return r ?: add_if(obj, "username", g->username);
 }
 
@@ -298,6 +299,9 @@ static int generation_from_json(struct json_object *obj, struct generation *g)
 	r = r	  ?:
 		    get_optional(obj, "username", g->username,
 				 sizeof(g->username));
+	r = r	  ?:
+		    get_optional(obj, "tls_ciphers", g->ciphers,
+				 sizeof(g->ciphers));
 	if (r)
 		return r;
 	r = json_get_string(obj, "mode", name, sizeof(name));

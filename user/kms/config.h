@@ -63,7 +63,9 @@ struct generation {
 	char server_name[WRAPPED_NAME_MAX]; /* kmip: name in the cert or "" */
 	char kmip_version[8]; /* "1.4"; "" negotiates */
 	enum wrap_mode mode; /* kmip: proven and pinned */
+	bool allow_cbc; /* kmip: while @mode is not pinned; not kept */
 	char username[WRAPPED_NAME_MAX]; /* kmip credential or "" */
+	char ciphers[CONFIG_ADDRESS_MAX]; /* kmip: of TLS 1.2, "" for any */
 	/* from the credentials folder; empty where there is none */
 	struct secret token;
 	struct secret secret_id; /* AppRole */

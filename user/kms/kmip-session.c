@@ -86,6 +86,7 @@ int kmip_session_new(struct op *op, const struct generation *g,
 		.cert = g->client_cert,
 		.key = &g->client_key,
 		.ca = g->ca_cert,
+		.ciphers = g->ciphers[0] ? g->ciphers : NULL,
 	};
 	struct kmip_session *s;
 	int r;

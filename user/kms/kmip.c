@@ -3,10 +3,9 @@
  * KMIP provider: the server encrypts and decrypts capsules with a key that
  * never leaves it (Encrypt and Decrypt, KMIP 1.4 sections 4.29 and 4.30).
  *
- * Capsules are wrapped by AES-GCM with the tag in a field of its own. The
- * modes for servers below KMIP 1.4 (WRAP_MODE_GCM_APPENDED, _CTR, _CBC) belong
- * into kmip_open(), take_wrapped(), wrapped_fits() and kmip_request_encode();
- * until they are there, such servers and tokens are refused.
+ * How it encrypts is found out once, by trying what kmip-mode.c has until what
+ * was encrypted comes back, and is pinned in the entry from then on: whoever
+ * can write the disk must not choose it.
  */
 #include "kms/kmip.h"
 
@@ -21,6 +20,7 @@
 #include "base/op.h"
 #include "base/secret.h"
 #include "kms/config.h"
+#include "kms/kmip-mode.h"
 #include "kms/kmip-session.h"
 #include "kms/kms.h"
 #include "wire/kmip-names.h"
@@ -33,6 +33,7 @@
 struct kmip {
 	struct kms kms; /* first: kms_open() gives out a pointer to it */
 	struct kmip_session *session;
+	const struct kmip_mode *mode; /* NULL: not found out yet */
 };
 
 static struct kmip *to_kmip(struct kms *kms)
@@ -46,11 +47,6 @@ static int kmip_open(struct op *op, const struct generation *g,
 	struct kmip *k;
 	int r;
 
-	/* WRAP_MODE_NONE: not pinned yet (kms set); GCM is all there is. */
-	if (g->mode != WRAP_MODE_GCM && g->mode != WRAP_MODE_NONE)
-		return op_fail(
-			op, -EOPNOTSUPP,
-			"this version of kmscrypt wraps by AES-GCM with a separate tag only");
 	k = calloc(1, sizeof(*k));
 	if (!k)
 		return -ENOMEM;
@@ -59,6 +55,8 @@ static int kmip_open(struct op *op, const struct generation *g,
 		free(k);
 		return r;
 	}
+	/* none for WRAP_MODE_NONE: kms set, which finds it out */
+	k->mode = kmip_mode_of(g->mode);
 	*ret = &k->kms;
 	return 0;
 }
@@ -219,91 +217,46 @@ static void describe_server(struct op *op, struct kmip *k,
 		 kmip_session_address(k->session));
 }
 
-static int kmip_check(struct op *op, struct kms *kms, struct kms_health *ret)
+/* Encrypt @plain by @m. */
+static int wrap_by(struct op *op, struct kmip *k, const struct kmip_mode *m,
+		   const struct secret *plain, struct wrapped *ret)
 {
-	struct kmip *k = to_kmip(kms);
-	int r;
-
-	r = look_at_key(op, k);
-	if (r)
-		return r;
-	describe_server(op, k, ret);
-	warn_about_certificate(k, ret);
-	return 0;
-}
-
-/*
- * The answer to Encrypt, into @ret. A server that has no field for the tag
- * appends it or, worse, forgets it: the lengths tell, and only what can be
- * unwrapped again may be kept.
- */
-static int take_wrapped(struct op *op, const struct kmip *k,
-			const struct kmip_result *res, size_t plain_len,
-			struct wrapped *ret)
-{
-	const char *address = kmip_session_address(k->session);
-	struct kmip_crypto c;
-
-	if (kmip_payload_crypto(res, &c))
-		return op_fail(op, -EPROTO,
-			       "%s: the answer to Encrypt is malformed",
-			       address);
-	if (!c.tag)
-		return op_fail(op, -EOPNOTSUPP,
-			       "%s: the server encrypts without giving a tag",
-			       address);
-	if (c.tag_len != KMIP_GCM_TAG_BYTES || c.data_len != plain_len ||
-	    c.data_len > sizeof(ret->data))
-		return op_fail(op, -EPROTO,
-			       "%s: ciphertext or tag has a wrong length",
-			       address);
-	if (c.iv &&
-	    (c.iv_len != ret->iv_len || memcmp(c.iv, ret->iv, c.iv_len) != 0))
-		return op_fail(op, -EPROTO,
-			       "%s: the server did not take our IV", address);
-	memcpy(ret->data, c.data, c.data_len);
-	ret->data_len = c.data_len;
-	memcpy(ret->tag, c.tag, c.tag_len);
-	ret->tag_len = c.tag_len;
-	return 0;
-}
-
-static int kmip_wrap(struct op *op, struct kms *kms, const struct secret *plain,
-		     struct wrapped *ret)
-{
-	struct kmip *k = to_kmip(kms);
 	_cleanup_reply_ struct kmip_reply reply = { 0 };
 	const struct kmip_request q = {
 		.operation = KMIP_OP_ENCRYPT,
-		.mode = KMIP_MODE_GCM,
-		.uid = kms->generation->key_id,
+		.mode = m->block,
+		.padding = m->padding,
+		.tag_field = m->tag_len,
+		.uid = k->kms.generation->key_id,
 		.data = plain->data,
 		.data_len = plain->len,
 		.iv = ret->iv,
-		.iv_len = KMIP_GCM_IV_BYTES,
+		.iv_len = m->iv_len,
 	};
+	const char *address, *why;
+	struct kmip_crypto c;
 	int r;
 
-	/* New for each wrap: GCM fails altogether when one comes twice. */
-	if (RAND_bytes(ret->iv, KMIP_GCM_IV_BYTES) != 1)
+	/* New for each wrap: GCM and CTR fail altogether when one comes twice */
+	if (RAND_bytes(ret->iv, (int)m->iv_len) != 1)
 		return op_fail(op, -EIO, "no random numbers");
-	ret->iv_len = KMIP_GCM_IV_BYTES;
-	ret->mode = WRAP_MODE_GCM;
+	ret->iv_len = m->iv_len;
+	ret->mode = m->mode;
 	r = kmip_session_call(op, k->session, &q, &reply);
 	if (r)
 		return r;
 	if (reply.result.status != KMIP_STATUS_SUCCESS)
 		return crypt_failed(op, k, &reply.result);
-	return take_wrapped(op, k, &reply.result, plain->len, ret);
-}
-
-/* Is it in the form that we make? kms_unwrap() has compared the names. */
-static bool wrapped_fits(const struct wrapped *w)
-{
-	return w->mode == WRAP_MODE_GCM && w->data_len &&
-	       w->data_len <= KMSC_CAPSULE_SIZE &&
-	       w->iv_len == KMIP_GCM_IV_BYTES &&
-	       w->tag_len == KMIP_GCM_TAG_BYTES;
+	address = kmip_session_address(k->session);
+	if (kmip_payload_crypto(&reply.result, &c))
+		return op_fail(op, -EPROTO,
+			       "%s: the answer to Encrypt is malformed",
+			       address);
+	why = kmip_mode_take(m, &c, plain->len, ret);
+	if (why)
+		return op_fail(op, m->tag_len && !c.tag ? -EOPNOTSUPP : -EPROTO,
+			       "%s: %s", address, why);
+	return 0;
 }
 
 /*
@@ -322,15 +275,22 @@ static bool may_be_about_data(uint32_t reason)
 	       reason == KMIP_REASON_MISSING_INITIALIZATION_VECTOR;
 }
 
-static int kmip_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
-		       struct secret *ret)
+/*
+ * Decrypt @w by @m. Whatever is wrong with a wrapped capsule, the answer is
+ * -EKEYREJECTED without words: it comes from whoever can write the disk, and a
+ * difference between causes would tell them something. So too for a length
+ * that only CBC's padding, and hence the ciphertext, decides.
+ */
+static int unwrap_by(struct op *op, struct kmip *k, const struct kmip_mode *m,
+		     const struct wrapped *w, struct secret *ret)
 {
-	struct kmip *k = to_kmip(kms);
 	_cleanup_reply_ struct kmip_reply reply = { 0 };
 	const struct kmip_request q = {
 		.operation = KMIP_OP_DECRYPT,
-		.mode = KMIP_MODE_GCM,
-		.uid = kms->generation->key_id,
+		.mode = m->block,
+		.padding = m->padding,
+		.tag_field = m->tag_len,
+		.uid = k->kms.generation->key_id,
 		.data = w->data,
 		.data_len = w->data_len,
 		.iv = w->iv,
@@ -341,12 +301,7 @@ static int kmip_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
 	struct kmip_crypto c;
 	int r;
 
-	/*
-	 * Whatever is wrong with a wrapped capsule, the answer is this errno
-	 * without words: it comes from whoever can write the disk, and a
-	 * difference between causes would tell them something.
-	 */
-	if (!wrapped_fits(w))
+	if (!kmip_mode_fits(m, w))
 		return -EKEYREJECTED;
 	r = kmip_session_call(op, k->session, &q, &reply);
 	if (r)
@@ -356,11 +311,106 @@ static int kmip_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
 			return -EKEYREJECTED;
 		return crypt_failed(op, k, &reply.result);
 	}
-	if (kmip_payload_crypto(&reply.result, &c) || c.data_len != w->data_len)
+	r = kmip_payload_crypto(&reply.result, &c);
+	if (!r && m->padding && c.data_len != w->data_len - m->grows)
+		return -EKEYREJECTED;
+	if (r || c.data_len != w->data_len - m->grows)
 		return op_fail(op, -EPROTO,
 			       "%s: the answer to Decrypt is malformed",
 			       kmip_session_address(k->session));
 	return secret_copy(ret, c.data, c.data_len);
+}
+
+/* Does a random capsule come back from @m? */
+static int try_mode(struct op *op, struct kmip *k, const struct kmip_mode *m)
+{
+	_cleanup_secret_ struct secret probe = SECRET_EMPTY;
+	_cleanup_secret_ struct secret back = SECRET_EMPTY;
+	struct wrapped w = { .provider = KMS_KMIP };
+	int r = secret_random(&probe, KMSC_CAPSULE_SIZE);
+
+	r = r ?: wrap_by(op, k, m, &probe, &w);
+	r = r ?: unwrap_by(op, k, m, &w, &back);
+	if (r == -EKEYREJECTED || (!r && !secret_equal(&probe, &back)))
+		return op_fail(op, -EPROTO,
+			       "%s: what it encrypts does not come back",
+			       kmip_session_address(k->session));
+	return r;
+}
+
+/* Is it this mode that the server does not do, and not the server itself? */
+static bool other_mode_may_help(int r)
+{
+	return r == -EOPNOTSUPP || r == -EPROTO || r == -EINVAL;
+}
+
+static int choose_mode(struct op *op, struct kmip *k)
+{
+	bool cbc = k->kms.generation->allow_cbc;
+	struct op part = *op;
+
+	for (size_t i = 0; i < KMIP_MODES; i++) {
+		const struct kmip_mode *m = &kmip_modes[i];
+		int r;
+
+		if (m->mode == WRAP_MODE_CBC && !cbc)
+			continue;
+		op_clear(&part);
+		r = try_mode(&part, k, m);
+		if (!r) {
+			op_clear(op);
+			k->mode = m;
+			return 0;
+		}
+		op_fail(op, r, "%s%s%s: %s", op->detail,
+			op->detail[0] ? "; " : "", m->name, part.detail);
+		if (!other_mode_may_help(r)) {
+			*op = part;
+			return r;
+		}
+	}
+	op_next(op, cbc ? "Ask the KMS's administrator for AES-GCM." :
+			  "--allow-cbc also tries AES-CBC, which does not "
+			  "notice changes by itself.");
+	return op_fail(op, -EOPNOTSUPP, "the server does not encrypt: %s",
+		       op->detail);
+}
+
+static int kmip_check(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	struct kmip *k = to_kmip(kms);
+	int r;
+
+	r = look_at_key(op, k);
+	if (!r && !k->mode)
+		r = choose_mode(op, k);
+	if (r)
+		return r;
+	describe_server(op, k, ret);
+	warn_about_certificate(k, ret);
+	if (k->mode->mode == WRAP_MODE_CBC && !ret->warning[0])
+		snprintf(ret->warning, sizeof(ret->warning),
+			 "The server encrypts by AES-CBC, the weakest way; use "
+			 "AES-GCM as soon as it can.");
+	return 0;
+}
+
+static int kmip_wrap(struct op *op, struct kms *kms, const struct secret *plain,
+		     struct wrapped *ret)
+{
+	struct kmip *k = to_kmip(kms);
+	int r = k->mode ? 0 : choose_mode(op, k);
+
+	return r ? r : wrap_by(op, k, k->mode, plain, ret);
+}
+
+/* kms_unwrap() has compared the names. */
+static int kmip_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
+		       struct secret *ret)
+{
+	struct kmip *k = to_kmip(kms);
+
+	return k->mode ? unwrap_by(op, k, k->mode, w, ret) : -EKEYREJECTED;
 }
 
 /* No rewrap: KMIP's Re-key makes another key, it is nothing like Vault's. */

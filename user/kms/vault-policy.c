@@ -66,15 +66,13 @@ int vault_policy(const struct generation *g, bool open_only, char *buf,
 		if (open_only && !needs[i].opens)
 			continue;
 		r = need_path(g, &needs[i], path, sizeof(path));
-		r = r	  ?:
-			    add_line(buf, size, "\n", path,
-				     needs[i].capability);
+		r = r ?: add_line(buf, size, "\n", path, needs[i].capability);
 	}
 	return r;
 }
 
-static int ask_rights(struct op *op, struct vault *v, char (*paths)[VAULT_PATH_MAX],
-		      struct vault_answer *a)
+static int ask_rights(struct op *op, struct vault *v,
+		      char (*paths)[VAULT_PATH_MAX], struct vault_answer *a)
 {
 	_cleanup_secret_ struct secret body = SECRET_EMPTY;
 	const struct vault_request q = { .method = "POST",
@@ -112,8 +110,8 @@ void vault_rights(const struct op *op, struct vault *v,
 		if (vault_msg_capable(&a.body, paths[i], n->capability, &may))
 			return;
 		if (!may && (n->opens || !v->g->open_only))
-			(void)add_line(ret->missing, sizeof(ret->missing),
-				       ", ", paths[i], n->capability);
+			(void)add_line(ret->missing, sizeof(ret->missing), ", ",
+				       paths[i], n->capability);
 	}
 	/* root may do everything, and is asked here for "create" by name */
 	if (vault_msg_allows(&a.body, paths[ENCRYPT], "create", &ret->creates))

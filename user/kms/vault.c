@@ -16,7 +16,9 @@
 
 #include "base/op.h"
 #include "kms/config.h"
+#include "kms/vault-ask.h"
 #include "kms/vault-call.h"
+#include "kms/vault-key.h"
 #include "kms/vault-login.h"
 #include "kms/vault-policy.h"
 #include "wire/http.h"
@@ -32,221 +34,7 @@ static struct vault *to_vault(struct kms *kms)
 	return (struct vault *)kms;
 }
 
-/* --- what an error means ------------------------------------------------- */
-
-static int not_allowed(struct op *op, struct vault *v, const char *path,
-		       const char *missing)
-{
-	op_next(op, "Ask the KMS's administrator for a policy with %s",
-		*missing ? missing : path);
-	return op_fail(op, -EACCES,
-		       "%s: the token is valid, but its policy does "
-		       "not allow %s",
-		       vault_address(v), path);
-}
-
-/* The policy refuses in the same words as a token that is bad: ask. */
-static int denied(struct op *op, struct vault *v, const char *path)
-{
-	const struct vault_request q = { .method = "GET",
-					 .path = "/v1/auth/token/lookup-self" };
-	_cleanup_answer_ struct vault_answer a = { .status = 0 };
-	struct vault_rights rights;
-	int r;
-
-	vault_rights(op, v, &rights);
-	if (rights.known && *rights.missing)
-		return not_allowed(op, v, path, rights.missing);
-	r = vault_call(op, v, &q, &a);
-	if (!r && a.status == 200)
-		return not_allowed(op, v, path, "");
-	op_next(op, "Get a new token and run 'kmscrypt kms set' again.");
-	return op_fail(op, -EACCES,
-		       "%s refuses the token for %s: it is unknown, expired, "
-		       "revoked, of another namespace, or has next to no "
-		       "rights",
-		       vault_address(v), path);
-}
-
-struct meaning {
-	const char *text;
-	int err;
-};
-
-/* Errors of status 400 and 500 that say more than that something failed */
-static const struct meaning meanings[] = {
-	{ "missing client token", EACCES },
-	{ "permission denied", EACCES },
-	{ "encryption key not found", ENOENT },
-	{ "no handler for route", ENOENT },
-	/* restored from an old backup, or another cluster */
-	{ "version is too new", ENOENT },
-	/* the administrator has retired the version, or the key */
-	{ "too old", EKEYREVOKED },
-	{ "soft-deleted", EKEYREVOKED },
-	{ "message authentication failed", EKEYREJECTED },
-	{ "invalid ciphertext", EKEYREJECTED },
-	{ "unable to decrypt", EKEYREJECTED },
-};
-
-static int meaning_of(const char *errors)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
-		if (strstr(errors, meanings[i].text))
-			return meanings[i].err;
-	return 0;
-}
-
-/*
- * @other: the errno for a complaint about the request that has no meaning of
- * its own: for a ciphertext from a header it is as good as rejected
- */
-static int refused(struct op *op, struct vault *v, const struct vault_answer *a,
-		   const char *path, int other)
-{
-	const char *address = vault_address(v);
-	int err;
-
-	if (!a->json)
-		return op_fail(op, a->status == 403 ? -EACCES : -EPROTO,
-			       "%s: HTTP %ld with something that is not "
-			       "Vault's",
-			       address, a->status);
-	if (a->status == 401 || a->status == 403)
-		return denied(op, v, path);
-	err = meaning_of(a->errors);
-	if (!err && a->status == 404)
-		err = ENOENT;
-	if (!err && (a->status == 400 || a->status == 413 || a->status == 405))
-		err = other;
-	if (!err)
-		err = EPROTO;
-	return op_fail(op, -err, "%s: %s: HTTP %ld%s%s", address, path,
-		       a->status, a->errors[0] ? ": " : "", a->errors);
-}
-
-/* --- questions ----------------------------------------------------------- */
-
-static int transit_path(struct vault *v, const char *verb, char *buf)
-{
-	return vault_msg_path(buf, VAULT_PATH_MAX, v->g->mount, verb,
-			      v->g->key_id);
-}
-
-/* A batch of which an item failed: its body is that of a success. */
-static bool has_items(const struct vault_request *q,
-		      const struct vault_answer *a)
-{
-	return q->batch && a->status == 400 && a->json && !a->errors[0];
-}
-
-/* Ask, and take anything but 200 for a failure. */
-static int ask(struct op *op, struct vault *v, const struct vault_request *q,
-	       int other, struct vault_answer *ret)
-{
-	_cleanup_answer_ struct vault_answer a = { .status = 0 };
-	int r;
-
-	r = vault_call(op, v, q, &a);
-	if (!r && a.status == 403) {
-		r = vault_login_again(op, v);
-		if (r > 0) {
-			vault_answer_free(&a);
-			r = vault_call(op, v, q, &a);
-		}
-	}
-	if (r < 0)
-		return r;
-	if (a.status >= 400 && !has_items(q, &a))
-		return refused(op, v, &a, q->path + strlen("/v1/"), other);
-	if (a.status != 200 && !has_items(q, &a))
-		return op_fail(op, -EPROTO, "%s: HTTP %ld where 200 was due",
-			       vault_address(v), a.status);
-	vault_login_tend(op, v);
-	*ret = a;
-	a = (struct vault_answer){ .status = 0 };
-	return 0;
-}
-
-static int no_sense(struct op *op, struct vault *v, int err)
-{
-	if (err != -EPROTO)
-		return err;
-	return op_fail(op, err, "%s: the answer is not Vault's",
-		       vault_address(v));
-}
-
-/* POST items to encrypt, decrypt or rewrap; in a batch each may fail. */
-static int transit(struct op *op, struct vault *v, const char *verb,
-		   const struct secret *body, int other, size_t n,
-		   struct vault_item *ret)
-{
-	_cleanup_answer_ struct vault_answer a = { .status = 0 };
-	char path[VAULT_PATH_MAX];
-	const struct vault_request q = {
-		.method = "POST", .path = path, .body = body, .batch = n > 1
-	};
-	int r;
-
-	r = transit_path(v, verb, path);
-	r = r ?: ask(op, v, &q, other, &a);
-	if (r < 0)
-		return r;
-	r = vault_msg_items(&a.body,
-			    strcmp(verb, "decrypt") == 0 ? VAULT_PLAINTEXT :
-							   VAULT_CIPHERTEXT,
-			    n, ret);
-	if (!r && n == 1 && ret->error[0])
-		r = -EPROTO;
-	for (size_t i = 0; r < 0 && i < n; i++)
-		vault_item_free(&ret[i]);
-	return no_sense(op, v, r);
-}
-
-static int read_key(struct op *op, struct vault *v, struct vault_key *ret)
-{
-	_cleanup_answer_ struct vault_answer a = { .status = 0 };
-	char path[VAULT_PATH_MAX];
-	const struct vault_request q = { .method = "GET", .path = path };
-	int r;
-
-	r = transit_path(v, "keys", path);
-	r = r ?: ask(op, v, &q, EINVAL, &a);
-	if (r == -ENOENT) {
-		op_next(op, "Check the key's name and the transit path; "
-			    "kmscrypt makes no key by mistyping.");
-		return op_fail(op, r, "%s has no key '%s' in '%s'",
-			       vault_address(v), v->g->key_id, v->g->mount);
-	}
-	if (r < 0)
-		return r;
-	return no_sense(op, v, vault_msg_key(&a.body, ret));
-}
-
 /* --- check ---------------------------------------------------------------- */
-
-static int key_fits(struct op *op, struct vault *v, const struct vault_key *key)
-{
-	const char *why = NULL;
-
-	if (key->soft_deleted)
-		return op_fail(op, -EKEYREVOKED, "%s: the key '%s' is deleted",
-			       vault_address(v), v->g->key_id);
-	if (key->derived)
-		why = "is derived, which needs a context with each request";
-	else if (strncmp(key->type, "rsa-", 4) == 0)
-		why = "is an RSA key, which does not authenticate and takes "
-		      "little data";
-	else if (!key->supports_encryption || !key->supports_decryption)
-		why = "cannot encrypt and decrypt";
-	if (!why)
-		return 0;
-	op_next(op, "Use a key of type aes256-gcm96.");
-	return op_fail(op, -EINVAL, "%s: the key '%s' (%s) %s",
-		       vault_address(v), v->g->key_id, key->type, why);
-}
 
 static void warn(struct kms_health *h, const char *text)
 {
@@ -313,8 +101,8 @@ static int probe_decrypt(struct op *op, struct vault *v)
 	snprintf(text, sizeof(text), "vault:v1:%.*s", (int)base64.len,
 		 (const char *)base64.data);
 	r = vault_msg_ciphertexts(&texts, 1, &body);
-	r = r ?: transit_path(v, "decrypt", path);
-	r = r ?: ask(op, v, &q, EINVAL, &a);
+	r = r ?: vault_transit_path(v, "decrypt", path);
+	r = r ?: vault_ask(op, v, &q, EINVAL, &a);
 	if (!r)
 		return op_fail(op, -EPROTO,
 			       "%s decrypts what nobody has encrypted",
@@ -333,8 +121,8 @@ static int check_key(struct op *op, struct vault *v, struct kms_health *ret)
 	int r;
 
 	/* first: only reading tells a mistyped name without making a key */
-	r = read_key(op, v, &key);
-	r = r ?: key_fits(op, v, &key);
+	r = vault_read_key(op, v, &key);
+	r = r ?: vault_key_fits(op, v, &key);
 	if (r < 0)
 		return r;
 	ret->key_version = key.latest_version;
@@ -380,7 +168,9 @@ static int vault_wrap(struct op *op, struct kms *kms,
 	int r;
 
 	r = vault_msg_encrypt(plain, 1, &body);
-	r = r ?: transit(op, to_vault(kms), "encrypt", &body, EINVAL, 1, &item);
+	r = r	  ?:
+		    vault_transit(op, to_vault(kms), "encrypt", &body, EINVAL,
+				  1, &item);
 	if (r < 0)
 		return r;
 	fill(&item, ret);
@@ -397,8 +187,8 @@ static int vault_unwrap(struct op *op, struct kms *kms, const struct wrapped *w,
 
 	r = vault_msg_ciphertexts(&text, 1, &body);
 	r = r	  ?:
-		    transit(op, to_vault(kms), "decrypt", &body, EKEYREJECTED,
-			    1, &item);
+		    vault_transit(op, to_vault(kms), "decrypt", &body,
+				  EKEYREJECTED, 1, &item);
 	if (r < 0)
 		return r;
 	secret_move(ret, &item.plaintext);
@@ -415,8 +205,8 @@ static int vault_rewrap(struct op *op, struct kms *kms,
 
 	r = vault_msg_ciphertexts(&text, 1, &body);
 	r = r	  ?:
-		    transit(op, to_vault(kms), "rewrap", &body, EKEYREJECTED, 1,
-			    &item);
+		    vault_transit(op, to_vault(kms), "rewrap", &body,
+				  EKEYREJECTED, 1, &item);
 	if (r < 0)
 		return r;
 	fill(&item, ret);
@@ -443,7 +233,7 @@ static int batch_body(enum kms_verb verb, struct kms_item *const *items,
 static int item_failed(struct kms_item *item, struct vault *v,
 		       const char *error, int other)
 {
-	int err = meaning_of(error);
+	int err = vault_meaning(error);
 
 	return op_fail(&item->op, -(err ? err : other), "%s: %s",
 		       vault_address(v), error);
@@ -463,7 +253,7 @@ static int vault_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	if (!got)
 		return -ENOMEM;
 	r = batch_body(verb, items, n, &body);
-	r = r ?: transit(op, v, paths[verb], &body, other, n, got);
+	r = r ?: vault_transit(op, v, paths[verb], &body, other, n, got);
 	for (size_t i = 0; !r && i < n; i++) {
 		if (got[i].error[0])
 			items[i]->err =
@@ -483,7 +273,7 @@ static int vault_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
 	struct vault_key key;
 	int r;
 
-	r = read_key(op, to_vault(kms), &key);
+	r = vault_read_key(op, to_vault(kms), &key);
 	if (!r)
 		*ret = key.latest_version;
 	return r;

@@ -56,8 +56,8 @@ static int find_at(const struct scan_item *item, struct kms *kms,
 		if (r < 0)
 			return r;
 		/* kms_unwrap() compares the names, the capsule the volume */
-		if (!r && !rebind_unwrap(&op, kms, &h, &h.bindings[i],
-					 &capsule))
+		if (!r &&
+		    !rebind_unwrap(&op, kms, &h, &h.bindings[i], &capsule))
 			memcpy(ret->id[ret->n++], id, sizeof(ret->id[0]));
 	}
 	return 0;

@@ -223,8 +223,10 @@ static int prove(struct op *op, struct change *c, struct work *w,
 
 static bool same_key(const struct generation *a, const struct generation *b)
 {
-	return a->provider == b->provider && !strcmp(a->key_id, b->key_id) &&
-	       !strcmp(a->mount, b->mount) && !strcmp(a->ns, b->ns);
+	/* another mode (kmip) makes another generation: it is pinned */
+	return a->provider == b->provider && a->mode == b->mode &&
+	       !strcmp(a->key_id, b->key_id) && !strcmp(a->mount, b->mount) &&
+	       !strcmp(a->ns, b->ns);
 }
 
 static bool same_addresses(const struct generation *a,

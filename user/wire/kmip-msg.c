@@ -155,13 +155,16 @@ static void put_crypt(struct ttlv_writer *w, const struct kmip_request *q)
 	ttlv_put_text(w, KMIP_TAG_UNIQUE_IDENTIFIER, q->uid);
 	ttlv_begin(w, KMIP_TAG_CRYPTOGRAPHIC_PARAMETERS);
 	ttlv_put_enumeration(w, KMIP_TAG_BLOCK_CIPHER_MODE, q->mode);
+	if (q->padding)
+		ttlv_put_enumeration(w, KMIP_TAG_PADDING_METHOD, q->padding);
 	ttlv_put_enumeration(w, KMIP_TAG_CRYPTOGRAPHIC_ALGORITHM,
 			     KMIP_ALGORITHM_AES);
-	ttlv_put_integer(w, KMIP_TAG_TAG_LENGTH, KMIP_GCM_TAG_BYTES);
+	if (q->mode == KMIP_MODE_GCM)
+		ttlv_put_integer(w, KMIP_TAG_TAG_LENGTH, KMIP_GCM_TAG_BYTES);
 	ttlv_end(w);
 	ttlv_put_bytes(w, KMIP_TAG_DATA, q->data, q->data_len);
 	ttlv_put_bytes(w, KMIP_TAG_IV_COUNTER_NONCE, q->iv, q->iv_len);
-	if (q->operation == KMIP_OP_DECRYPT)
+	if (q->operation == KMIP_OP_DECRYPT && q->tag_field)
 		ttlv_put_bytes(w, KMIP_TAG_AUTHENTICATED_ENCRYPTION_TAG, q->tag,
 			       q->tag_len);
 }
@@ -188,7 +191,7 @@ static int put_payload(struct ttlv_writer *w, struct kmip_version version,
 		return 0;
 	case KMIP_OP_ENCRYPT:
 	case KMIP_OP_DECRYPT:
-		if (q->mode != KMIP_MODE_GCM || !at_least(version, 1, 4))
+		if (q->tag_field && !at_least(version, 1, 4))
 			return -EOPNOTSUPP;
 		put_crypt(w, q);
 		return 0;

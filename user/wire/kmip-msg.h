@@ -53,6 +53,8 @@ struct kmip_request {
 	uint32_t key_bits; /* Create: an AES key of this length */
 	uint32_t usage_mask; /* Create: KMIP_USAGE_* */
 	enum kmip_block_mode mode; /* Encrypt, Decrypt */
+	enum kmip_padding padding; /* the same; 0: none */
+	bool tag_field; /* GCM: the tag has a field of its own (KMIP 1.4) */
 	const uint8_t *data; /* plaintext (Encrypt), ciphertext (Decrypt) */
 	size_t data_len;
 	const uint8_t *iv;
@@ -65,11 +67,10 @@ struct kmip_request {
  * kmip_request_encode() - the whole message, ready to be sent
  * @ret: must be empty; a secret, as it holds capsules and passwords
  *
- * Get Attributes asks for what struct kmip_key_info holds. Encrypt and
- * Decrypt speak AES-GCM with the tag in a field of its own, which came with
- * KMIP 1.4 (4.29, 4.30). Other modes will be told apart by @q->mode.
+ * Get Attributes asks for what struct kmip_key_info holds. A field of its own
+ * for AES-GCM's tag came with KMIP 1.4 (4.29, 4.30).
  *
- * Return: 0; -EOPNOTSUPP for another mode or an older version; -EINVAL for an
+ * Return: 0; -EOPNOTSUPP for that field in an older version; -EINVAL for an
  * operation that we do not speak; -EMSGSIZE when over KMIP_REQUEST_MAX.
  */
 int kmip_request_encode(const struct kmip_header *h,
