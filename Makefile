@@ -68,8 +68,8 @@ install-user: user
 	$(INSTALL) -d $(DESTDIR)$(sysconfdir)/request-key.d
 	sed 's,/usr/sbin,$(sbindir),' user/upcall/request-key.d/kmscrypt.conf \
 		> $(DESTDIR)$(sysconfdir)/request-key.d/kmscrypt.conf
-	for page in man/*.8; do $(INSTALL) -D -m 644 $$page \
-		$(DESTDIR)$(mandir)/man8/$${page##*/} || exit 1; done
+	for page in man/*.[58]; do $(INSTALL) -D -m 644 $$page \
+		$(DESTDIR)$(mandir)/man$${page##*.}/$${page##*/} || exit 1; done
 	$(INSTALL) -D -m 644 completion/kmscrypt.bash \
 		$(DESTDIR)$(bashcompdir)/kmscrypt
 	$(INSTALL) -D -m 644 completion/_kmscrypt \
@@ -81,6 +81,7 @@ install-user: user
 uninstall:
 	rm -f $(DESTDIR)$(sbindir)/kmscrypt $(DESTDIR)$(sbindir)/kmscrypt-upcall
 	rm -f $(DESTDIR)$(sysconfdir)/request-key.d/kmscrypt.conf
+	rm -f $(addprefix $(DESTDIR)$(mandir)/man5/,$(notdir $(wildcard man/*.5)))
 	rm -f $(addprefix $(DESTDIR)$(mandir)/man8/,$(notdir $(wildcard man/*.8)))
 	rm -f $(DESTDIR)$(bashcompdir)/kmscrypt \
 		$(DESTDIR)$(zshcompdir)/_kmscrypt \

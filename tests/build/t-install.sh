@@ -43,6 +43,7 @@ installed() {
 		/etc/request-key.d/kmscrypt.conf \
 		/usr/share/man/man8/kmscrypt.8 \
 		/usr/share/man/man8/kmscrypt-upcall.8 \
+		/usr/share/man/man5/kmscrypt-json.5 \
 		/usr/share/bash-completion/completions/kmscrypt; do
 		grep -qxF "$file" "$t/files" || { echo "no $file"; return 1; }
 	done
