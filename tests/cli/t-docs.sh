@@ -32,6 +32,34 @@ for errno in $(sed -n 's/^ \* Reject errnos: //p; ' \
 		grep -q "^\.It Er $errno" "$TOP/man/kmscrypt-upcall.8"
 done
 
+# --- what the README says of attackers ---
+# unshown FILE: lines of the table without a test, and tests that are none
+unshown() {
+	python3 - "$1" "$TOP/tests" <<-'PY'
+		import pathlib, re, sys
+		text = pathlib.Path(sys.argv[1]).read_text()
+		text = text.split("\n## Threat model\n")[1].split("\n## ")[0]
+		rows = [r for r in text.splitlines() if r.startswith("| ")][1:]
+		if len(rows) < 12:
+		    print("few rows:", len(rows))
+		for row in rows:
+		    shown = re.findall(r"`([^`]+)`", row.split("|")[4])
+		    if not shown:
+		        print("no test:", row)
+		    for name, _, words in (s.partition(" ") for s in shown):
+		        path = pathlib.Path(sys.argv[2], name)
+		        if not path.is_file() or words not in path.read_text():
+		            print("no such test:", name, words)
+	PY
+}
+OUT=$(unshown "$TOP/README.md")
+ok "each line of the threat model names a test that there is" [ -z "$OUT" ]
+sed 's/t-kernel-upcall/t-kernel-nothing/' "$TOP/README.md" >"$CLI_DIR/README"
+ok "... one that there is not is seen" [ -n "$(unshown "$CLI_DIR/README")" ]
+sed 's/test_older_headers/test_newer_headers/' "$TOP/README.md" \
+	>"$CLI_DIR/README"
+ok "... and words that are not in it" [ -n "$(unshown "$CLI_DIR/README")" ]
+
 # --- help ---
 missing=0
 while IFS=$'\037' read -r path _ _ options; do
