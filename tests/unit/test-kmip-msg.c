@@ -295,6 +295,29 @@ static void test_credential(void **state)
 	secret_free(&password);
 }
 
+/* Servers refuse a Time Stamp that is a minute off: no clock of ours counts. */
+static void test_no_time_stamp(void **state)
+{
+	static const uint8_t tag[] = { 0x42, 0x00, 0x92 };
+	static const enum kmip_operation all[] = {
+		KMIP_OP_DISCOVER_VERSIONS, KMIP_OP_QUERY,   KMIP_OP_CREATE,
+		KMIP_OP_ACTIVATE,	   KMIP_OP_ENCRYPT, KMIP_OP_DECRYPT,
+		KMIP_OP_GET_ATTRIBUTES,
+	};
+	const struct kmip_header h = { .version = V14 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct kmip_request q = crypt_request(all[i]);
+		struct secret s = SECRET_EMPTY;
+
+		assert_int_equal(kmip_request_encode(&h, &q, &s), 0);
+		for (size_t k = 0; k + sizeof(tag) <= s.len; k++)
+			assert_memory_not_equal(s.data + k, tag, sizeof(tag));
+		secret_free(&s);
+	}
+}
+
 static void test_refused_requests(void **state)
 {
 	struct kmip_header h = { .version = KMIP_VERSION(1, 3) };
@@ -349,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_older_modes),
 		cmocka_unit_test(test_decrypt),
 		cmocka_unit_test(test_credential),
+		cmocka_unit_test(test_no_time_stamp),
 		cmocka_unit_test(test_refused_requests),
 		cmocka_unit_test(test_versions),
 	};
