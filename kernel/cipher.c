@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A keyed cipher with its IV rule, over the public crypto API
- *
- * A cipher or an IV mode more is a line in one of the two tables below. What
- * they produce must be, bit for bit, what dm-crypt produces.
+ * A keyed cipher with its IV rule, over the public crypto API: whatever it has,
+ * as dm-crypt has it. What that produces must be, bit for bit, what dm-crypt
+ * produces.
  */
 #include "cipher.h"
 
@@ -16,17 +15,9 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "iv.h"
 #include "params.h"
-
-/**
- * struct iv_mode - how the sector number becomes an IV
- * @name:	in the cipher spec
- * @generate:	fill all of @iv, whatever the cipher uses of it
- */
-struct iv_mode {
-	const char *name;
-	void (*generate)(u8 iv[KMSC_IV_MAX], u64 number);
-};
+#include "spec.h"
 
 /**
  * struct kmsc_cipher - a keyed cipher
@@ -38,70 +29,13 @@ struct iv_mode {
 struct kmsc_cipher {
 	struct crypto_skcipher *tfm;
 	struct crypto_skcipher *now;
-	const struct iv_mode *iv;
-};
-
-static void iv_plain64(u8 iv[KMSC_IV_MAX], u64 number)
-{
-	__le64 le = cpu_to_le64(number);
-
-	memset(iv, 0, KMSC_IV_MAX);
-	memcpy(iv, &le, sizeof(le));
-}
-
-static const struct iv_mode iv_modes[] = {
-	{ "plain64", iv_plain64 },
-};
-
-static const char *const cipher_modes[] = {
-	"xts",
-};
-
-/* The parts of a spec, as NUL-terminated strings */
-struct spec {
-	char text[KMSC_CIPHER_MAX];
-	const char *cipher;
-	const char *mode;
-	const char *iv;
+	struct kmsc_iv iv;
 };
 
 static int fail(char **ret_error, char *text)
 {
 	*ret_error = text;
 	return -EINVAL;
-}
-
-static int spec_parse(struct spec *spec, const char *text, char **ret_error)
-{
-	char *rest = spec->text;
-	int r;
-
-	if (strscpy(spec->text, text, sizeof(spec->text)) < 0)
-		goto bad;
-	spec->cipher = strsep(&rest, "-");
-	spec->mode = strsep(&rest, "-");
-	spec->iv = rest;
-	if (!spec->iv || !*spec->cipher || strpbrk(spec->cipher, "():,"))
-		goto bad;
-	if (!strcmp(spec->cipher, "cipher_null"))
-		return fail(ret_error,
-			    "A null cipher is refused: it does not encrypt");
-	r = match_string(cipher_modes, ARRAY_SIZE(cipher_modes), spec->mode);
-	if (r < 0)
-		return fail(ret_error, "Cipher mode is not supported");
-	return 0;
-bad:
-	return fail(ret_error, "Cipher must be given as cipher-mode-iv");
-}
-
-static const struct iv_mode *iv_find(const char *name)
-{
-	unsigned int i;
-
-	for (i = 0; i < ARRAY_SIZE(iv_modes); i++)
-		if (!strcmp(name, iv_modes[i].name))
-			return &iv_modes[i];
-	return NULL;
 }
 
 static bool fits_now(struct crypto_skcipher *tfm)
@@ -141,24 +75,30 @@ static void now_alloc(struct kmsc_cipher *cipher)
 		crypto_free_skcipher(now);
 }
 
-static int tfm_alloc(struct kmsc_cipher *cipher, const struct spec *spec,
+/* Why crypto_alloc_skcipher() did not give it */
+static int absent(const char *alg, int r, char **ret_error)
+{
+	*ret_error = "Cipher is not available in this kernel";
+	if (crypto_has_alg(alg, CRYPTO_ALG_TYPE_AEAD, CRYPTO_ALG_TYPE_MASK))
+		return fail(ret_error,
+			    "Authenticated ciphers are not supported");
+	return r;
+}
+
+static int tfm_alloc(struct kmsc_cipher *cipher, const struct kmsc_spec *spec,
 		     char **ret_error)
 {
-	char alg[CRYPTO_MAX_ALG_NAME];
-	unsigned int iv_size;
-	int r;
+	struct crypto_skcipher *tfm = crypto_alloc_skcipher(spec->alg, 0, 0);
 
-	snprintf(alg, sizeof(alg), "%s(%s)", spec->mode, spec->cipher);
-	cipher->tfm = crypto_alloc_skcipher(alg, 0, 0);
-	if (IS_ERR(cipher->tfm)) {
-		r = PTR_ERR(cipher->tfm);
-		cipher->tfm = NULL;
-		*ret_error = "Cipher is not available in this kernel";
-		return r;
-	}
-	iv_size = crypto_skcipher_ivsize(cipher->tfm);
-	if (iv_size < sizeof(u64) || iv_size > KMSC_IV_MAX ||
-	    crypto_skcipher_alignmask(cipher->tfm) >= KMSC_IV_ALIGN)
+	if (IS_ERR(tfm))
+		return absent(spec->alg, PTR_ERR(tfm), ret_error);
+	cipher->tfm = tfm;
+	/* ECB shows where data repeats, and no IV could change that. */
+	if (!crypto_skcipher_ivsize(tfm))
+		return fail(ret_error, "Cipher takes no IV");
+	if (kmsc_iv_init(&cipher->iv, spec->iv, crypto_skcipher_ivsize(tfm),
+			 crypto_skcipher_blocksize(tfm)) ||
+	    crypto_skcipher_alignmask(tfm) >= KMSC_IV_ALIGN)
 		return fail(ret_error, "Cipher cannot be set up");
 	now_alloc(cipher);
 	return 0;
@@ -176,19 +116,19 @@ static int set_key(struct kmsc_cipher *cipher, const u8 *key,
 
 /**
  * kmsc_cipher_alloc - make a keyed cipher
- * @spec:	cipher-mode-iv
+ * @text:	cipher spec, see spec.h
  * @key:	the key, not kept: wipe it
  * @key_bytes:	its length
  * @ret_error:	what is wrong, on failure
  */
-struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
+struct kmsc_cipher *kmsc_cipher_alloc(const char *text, const u8 *key,
 				      unsigned int key_bytes, char **ret_error)
 {
 	struct kmsc_cipher *cipher;
-	struct spec parts;
+	struct kmsc_spec spec;
 	int r;
 
-	r = spec_parse(&parts, spec, ret_error);
+	r = kmsc_spec_parse(&spec, text, ret_error);
 	if (r)
 		return ERR_PTR(r);
 	cipher = kzalloc(sizeof(*cipher), GFP_KERNEL);
@@ -196,12 +136,7 @@ struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
 		*ret_error = "Cipher cannot be set up";
 		return ERR_PTR(-ENOMEM);
 	}
-	cipher->iv = iv_find(parts.iv);
-	if (!cipher->iv) {
-		r = fail(ret_error, "IV mode is not supported");
-		goto err_free;
-	}
-	r = tfm_alloc(cipher, &parts, ret_error);
+	r = tfm_alloc(cipher, &spec, ret_error);
 	if (r)
 		goto err_free;
 	r = set_key(cipher, key, key_bytes);
@@ -306,7 +241,7 @@ void kmsc_cipher_setup_now(const struct kmsc_cipher *cipher,
 int kmsc_cipher_sector(const struct kmsc_cipher *cipher,
 		       struct skcipher_request *req, u64 number, bool encrypt)
 {
-	cipher->iv->generate(req->iv, number);
+	kmsc_iv_make(&cipher->iv, req->iv, number);
 	return encrypt ? crypto_skcipher_encrypt(req) :
 			 crypto_skcipher_decrypt(req);
 }

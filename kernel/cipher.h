@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A keyed cipher with its IV rule: dm-crypt's "cipher-mode-iv"
+ * A keyed cipher with its IV rule
  *
- * What ti->error can say because of the cipher:
+ * What ti->error can say because of the cipher, besides what spec.h lists:
  *
- *   Cipher must be given as cipher-mode-iv
- *   A null cipher is refused: it does not encrypt
- *   Cipher mode is not supported
- *   IV mode is not supported
  *   Cipher is not available in this kernel
+ *   Authenticated ciphers are not supported
+ *   Cipher takes no IV
  *   Cipher cannot be set up
  *   Key length does not fit the cipher
  */
@@ -18,11 +16,12 @@
 #include <crypto/skcipher.h>
 #include <linux/types.h>
 
+#include "iv.h"
+
 struct crypto_wait;
 struct kmsc_cipher;
 struct kmsc_params;
 
-#define KMSC_IV_MAX 32 /* bytes of IV, any supported cipher */
 #define KMSC_IV_ALIGN 64 /* what a cipher may want the IV aligned to */
 /* A request for kmsc_cipher_setup_now(), what the cipher needs included */
 #define KMSC_NOW_BYTES (sizeof(struct skcipher_request) + 384)

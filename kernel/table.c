@@ -110,6 +110,9 @@ static int parse_option(struct kmsc_table *table, const char *text, char **why)
 
 	if (!strncmp(text, "sector_size:", 12))
 		return parse_sector_size(table, text + 12, why);
+	if (strstarts(text, "integrity:") ||
+	    strstarts(text, "integrity_key_size:"))
+		return bad(why, "Authentication (integrity) is not supported");
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
 		if (strcmp(text, options[i].name))
 			continue;

@@ -10,7 +10,9 @@
  *   <start> <len> kmscrypt <cipher> :<key bytes>:kmscrypt:<volume uuid>
  *       <iv_offset> <device> <offset> [<#opts> <opts>...]
  *
- *   cipher       as in dm-crypt, e.g. aes-xts-plain64
+ *   cipher       as in dm-crypt: cipher-mode-iv or capi:name-iv, for instance
+ *                aes-xts-plain64, xchacha12,aes-adiantum-plain64,
+ *                capi:cbc(aes)-essiv:sha256
  *   key bytes    length of the volume key; the key itself is never in a table
  *   volume uuid  the LUKS2 UUID, lower case, 36 characters
  *   iv_offset    added to the IV's sector number; equals the segment's iv_tweak

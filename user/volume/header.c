@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/json.h"
 #include "base/op.h"
@@ -89,17 +90,19 @@ static int get_decimal(struct json_object *obj, const char *name, uint64_t *ret)
 }
 
 /*
- * The cipher goes into table lines and callouts, so it may not hold blanks. A
- * null cipher would map a volume that stores plaintext.
+ * It goes into table lines and callouts, so it may not hold blanks. A null
+ * cipher would map a volume that stores plaintext: cryptsetup's name for it is
+ * "null" too; but "null" is also the name of an IV.
  */
-static bool cipher_ok(const char *cipher)
+bool header_cipher_ok(const char *cipher)
 {
 	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
 				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_:().,";
 
 	return *cipher && !cipher[strspn(cipher, chars)] &&
-	       !strcasestr(cipher, "null");
+	       !strcasestr(cipher, "cipher_null") &&
+	       strncasecmp(cipher, "null", 4) != 0;
 }
 
 static int parse_integrity(struct json_object *obj, char *ret, size_t size)
@@ -144,7 +147,7 @@ static int parse_segment(struct op *op, struct json_object *obj,
 	if (json_get_string(obj, "encryption", s->cipher, sizeof(s->cipher)) <
 	    0)
 		return bad(op, "its segment names no cipher");
-	if (!cipher_ok(s->cipher))
+	if (!header_cipher_ok(s->cipher))
 		return bad(op, "its segment's cipher is none or malformed");
 	if (json_get_u32(obj, "sector_size", &s->sector_size) < 0 ||
 	    s->sector_size < KMSC_SECTOR_MIN ||

@@ -73,6 +73,14 @@ int header_parse(struct op *op, const char *text, size_t len,
 		 struct header *ret);
 
 /**
+ * header_cipher_ok() - may a volume have this cipher spec?
+ *
+ * Only whether it is well-formed and encrypts; that the kernel has it is the
+ * kernel's to say.
+ */
+bool header_cipher_ok(const char *cipher);
+
+/**
  * header_set_uuid() - check @uuid (36 characters, lower case) and store both
  * forms. Return: 0, -EBADMSG.
  */

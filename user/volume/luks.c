@@ -93,7 +93,7 @@ static int split_cipher(struct op *op, const char *spec,
 	size_t len = strcspn(spec, "-");
 
 	if (!len || !spec[len] || strlen(spec) >= KMSC_CIPHER_MAX ||
-	    strcasestr(spec, "null"))
+	    !header_cipher_ok(spec))
 		return op_fail(op, -EINVAL, "'%s' is not a cipher like %s",
 			       spec, LUKS_CIPHER_DEFAULT);
 	memcpy(name, spec, len);

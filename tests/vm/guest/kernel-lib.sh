@@ -155,8 +155,9 @@ crypt_line() {
 	local ours hex
 
 	ours=$(line "$@")
-	hex=$(head -c "$(cut -d: -f2 <<<"$ours")" $t/key | od -An -v -tx1 |
-		tr -d ' \n')
+	# a cipher may hold colons too
+	hex=$(head -c "$(cut -d' ' -f5 <<<"$ours" | cut -d: -f2)" $t/key |
+		od -An -v -tx1 | tr -d ' \n')
 	sed "s/ kmscrypt / crypt /; s/:[0-9]*:kmscrypt:[-0-9a-f]*/$hex/" \
 		<<<"$ours"
 }

@@ -52,7 +52,10 @@ ok 'IV offset too large' bad 'IV offset is not a number' \
 ok 'offset' bad_text 'Device offset is not a number' ' 0 *$' ' -1'
 ok 'fewer options' bad_text 'Number of options does not match' '$' ' 2 a'
 ok 'more options' bad_text 'Number of options does not match' '$' ' 0 a'
-ok 'unknown option' bad 'Unknown option' options=integrity:28:aead
+ok 'unknown option' bad 'Unknown option' options=no_such_option
+ok 'integrity' bad 'Authentication (integrity)' options=integrity:28:aead
+ok 'integrity_key_size' bad 'Authentication (integrity)' \
+	options=integrity_key_size:32
 ok 'option twice' bad 'Option is given twice' \
 	options='allow_discards allow_discards'
 ok 'sector_size twice' bad 'Option is given twice' \
@@ -72,8 +75,43 @@ ok 'device too small' bad 'Device is too small' offset=8 length=8192
 ok 'offset beyond the device' bad 'Device is too small' offset=80000 length=8
 ok 'absent cipher' bad 'Cipher is not available' cipher=nosuch-xts-plain64
 ok 'null cipher' bad 'A null cipher is refused' cipher=cipher_null-xts-plain64
-ok 'cipher mode' bad 'Cipher mode is not supported' cipher=aes-ecb-plain64
-ok 'IV mode' bad 'IV mode is not supported' cipher=aes-xts-essiv:sha256
+ok 'null cipher in a template' bad 'A null cipher is refused' \
+	'cipher=capi:cbc(ecb-cipher_null)-plain64'
+ok 'absent cipher mode' bad 'Cipher is not available' \
+	cipher=aes-nosuch-plain64
+ok 'absent digest' bad 'Cipher is not available' cipher=aes-cbc-essiv:nosuch
+ok 'ECB' bad 'Cipher takes no IV' cipher=aes-ecb-plain64
+ok 'ECB in other words' bad 'Cipher takes no IV' 'cipher=capi:ecb(aes)-null'
+ok 'AEAD' bad 'Authenticated ciphers are not supported' \
+	'cipher=capi:gcm(aes)-plain64'
+ok 'AEAD of two' bad 'Authenticated ciphers are not supported' \
+	'cipher=capi:authenc(hmac(sha256),cbc(aes))-plain64'
+ok 'internal cipher' bad 'Cipher is not available' \
+	'cipher=capi:__xts(aes)-plain64'
+ok 'IV mode' bad 'IV mode is not supported' cipher=aes-xts-nosuch
+ok 'IV mode empty' bad 'IV mode is not supported' cipher=aes-xts-
+ok 'IV mode in capital letters' bad 'Cipher specification is' \
+	cipher=aes-xts-PLAIN64
+for iv in lmk lmk:md5 tcw; do
+	ok "IV mode $iv" bad 'IV modes lmk and tcw' cipher=aes-cbc-$iv
+done
+for iv in elephant eboiv; do
+	ok "IV mode $iv" bad 'IV modes elephant and eboiv' cipher=aes-cbc-$iv
+done
+ok 'IV mode random' bad 'IV mode random needs' cipher=aes-xts-random
+ok 'IV mode with an option' bad 'IV mode takes no option' \
+	cipher=aes-xts-plain64:sha256
+ok 'IV mode with an empty option' bad 'IV mode takes no option' \
+	cipher=aes-xts-plain64:
+ok 'essiv without a digest' bad 'IV mode essiv needs' cipher=aes-cbc-essiv
+ok 'essiv with an empty digest' bad 'IV mode essiv needs' \
+	cipher=aes-cbc-essiv:
+ok 'keycount' bad 'Several keys' cipher=aes:64-cbc-lmk
+ok 'keycount of one' bad 'Several keys' cipher=aes:1-xts-plain64
+ok 'capi alone' bad 'Cipher must be given as' cipher=capi:
+ok 'capi without an IV' bad 'Cipher must be given as' 'cipher=capi:xts(aes)'
+ok 'capi without a name' bad 'Cipher must be given as' cipher=capi:-plain64
+ok 'no IV' bad 'Cipher must be given as' cipher=aes-xts
 ok 'cipher alone' bad 'Cipher must be given as' cipher=aes
 ok 'cipher in parentheses' bad 'Cipher must be given as' \
 	'cipher=xts(aes)-xts-plain64'
