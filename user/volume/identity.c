@@ -58,9 +58,9 @@ static bool opens(const struct part *p)
 }
 
 /* Is it sealed for the UUID of @h? */
-static bool is_for(const struct part *p, const struct header *h)
+static bool is_for(const struct capsule *c, const struct header *h)
 {
-	return !memcmp(p->capsule.uuid, h->uuid_bytes, KMSC_UUID_BYTES);
+	return !memcmp(c->uuid, h->uuid_bytes, KMSC_UUID_BYTES);
 }
 
 static void set_uuid(struct header *h, const uint8_t b[KMSC_UUID_BYTES])
@@ -100,6 +100,16 @@ static int no_entry(struct work *w, const struct part *p)
 		       p->binding->wrapped.entry);
 }
 
+/* A capsule for the header's own UUID has pins; a copy's new one has none. */
+static int check_pins(struct work *w, const struct part *p,
+		      const struct capsule *got)
+{
+	if (!w->plan.known || !is_for(got, &w->plan.header))
+		return 0;
+	return registry_check(w->op, &w->plan.volume, p->binding->wrapped.entry,
+			      got);
+}
+
 static int open_part(struct work *w, const struct unlock_candidate *c,
 		     struct part *p)
 {
@@ -116,10 +126,8 @@ static int open_part(struct work *w, const struct unlock_candidate *c,
 			       "entry '%s'; 'kmscrypt kms rewrap %s' moves it",
 			       c->entry, w->place->device);
 	r = unwrap(w, c, p, &got);
-	if (!r && w->plan.known &&
-	    is_for(&(struct part){ .capsule = got }, &w->plan.header))
-		r = registry_check(w->op, &w->plan.volume,
-				   p->binding->wrapped.entry, &got);
+	if (!r)
+		r = check_pins(w, p, &got);
 	if (r)
 		return r;
 	p->capsule = got;
@@ -172,7 +180,7 @@ static int examine(struct work *w, const struct part **ret_other,
 
 	for (size_t i = 0; i < w->n; i++) {
 		const struct part *p = &w->parts[i];
-		bool mine = is_for(p, &w->plan.header);
+		bool mine = is_for(&p->capsule, &w->plan.header);
 
 		if (!opens(p))
 			continue;
@@ -236,7 +244,7 @@ static int choose(struct work *w)
 	}
 	for (size_t i = 0; i < w->n; i++)
 		w->parts[i].ready = opens(&w->parts[i]) &&
-				    is_for(&w->parts[i], &w->target);
+				    is_for(&w->parts[i].capsule, &w->target);
 	return r;
 }
 
