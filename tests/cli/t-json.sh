@@ -99,7 +99,10 @@ j "kms create-key" 0 kms create-key --name kmip
 j - 4 kms create-key --name none
 j "kms policy" 0 kms policy
 j - 1 kms policy --name local
+vault 0 k --open-only --name opens
+j "kms check" 0 kms check --name opens
 j "kms show" 0 kms show
+j "kms unset" 0 kms unset --name opens
 j kms 0 kms
 j - 4 kms show --name none
 j list 0 list
