@@ -210,6 +210,10 @@ static void lock_volume(struct kmsc_volume *vol, enum kmsc_reason reason)
 	lockdep_assert_held(&vol->lock);
 	if (vol->state != KMSC_ACTIVE && vol->state != KMSC_LOCKED)
 		return;
+	/* Else whoever has asked took the error before for that one's end. */
+	if (reason > KMSC_REASON_UNREACHABLE && vol->attempt &&
+	    !vol->attempt->automatic)
+		vol->error = -ECANCELED;
 	attempt_drop(vol, -ECANCELED);
 	if (vol->state == KMSC_ACTIVE) {
 		close_gate(vol);

@@ -47,7 +47,8 @@
  *   state        active, locked or unlocking
  *   reason       why it is locked: none, unreachable (the lease ran out),
  *                sleep, admin or revoked; of two, the later one in this list
- *   error        errno that the last upcall ended with, 0: none
+ *   error        errno that the last upcall ended with, 0: none; ECANCELED:
+ *                it was given up because the volume was locked meanwhile
  *   epoch        of the wrap that the key came from
  *   key          serial of the key to revoke, 0: none
  *   lease        in seconds, 0: none; left: until it ends, rounded up, 0: no

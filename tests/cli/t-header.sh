@@ -113,5 +113,13 @@ ok "... with what it said" [ "$(field lease_s)" = 0 ]
 ends 0 "another volume's, by force" header restore "$b" "$f" --force
 ok "... is that volume" opens "$b" "$key"
 
+# --- the key is destroyed ---
+vault_api POST "$MOUNT/keys/k/config" '{"deletion_allowed":true}' >/dev/null
+vault_api DELETE "$MOUNT/keys/k" >/dev/null
+ends 9 "a key that is gone is a KMS that says no" header backup "$a" \
+	"$CLI_DIR/late"
+says "key not found" "... says so"
+ok "... keeps no file" [ ! -e "$CLI_DIR/late" ]
+
 cli_vault_end
 cli_end

@@ -134,7 +134,12 @@ ok "... as documented" complaints
 k status "none-$$" --json
 ok "status fails" [ "$CODE" != 0 ]
 ok "... as documented" complaints
-printf '%s\n' close status >>"$CLI_DIR/ran"
+for verb in lock unlock; do
+	k "$verb" "none-$$" --json
+	ok "$verb fails" [ "$CODE" != 0 ]
+	ok "... as documented" complaints
+done
+printf '%s\n' close lock status unlock >>"$CLI_DIR/ran"
 
 # rewrap prints a line for each volume and then the summary
 # rewrap CODE ARGUMENTS
@@ -203,7 +208,7 @@ ok "... another type is" not schema table "$table" "$CLI_DIR/other.5"
 ok "... a missing member is" not schema table "$document"
 ok "... and the page as it is takes it" schema table "$table"
 OUT=$(python3 "$CLI_HOME/json-schema.py" "$PAGE" unseen "$SEEN" |
-	grep -vE '^(open|close|status): |open_as|^resize: name$')
+	grep -vE '^(open|close|lock|status|unlock): |open_as|^resize: name$')
 # what a server says only under circumstances: tests/cli/t-login.sh
 OUT=$(grep -vE 'credential_|: warning$|\.warning$|\.proxy$' <<<"$OUT" |
 	grep -vE 'kms set |^kms( show)?: |^(scan|list|bind|unbind): ' |

@@ -104,7 +104,7 @@ for words in help version commands; do
 done
 # there is no device-mapper to talk to, or no such device
 for words in "open $a canary-$$" "status canary-$$" "resize canary-$$" \
-	"close canary-$$"; do
+	"lock canary-$$" "unlock canary-$$" "close canary-$$"; do
 	# shellcheck disable=SC2086 # words are what is meant
 	ok "$words" not traced $words
 done

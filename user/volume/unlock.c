@@ -246,6 +246,14 @@ int unlock_prepare(struct op *op, const struct luks_place *place,
 	return prepare_candidates(op, req, ret);
 }
 
+/* The key was there, it wrapped this: that there is none is the KMS's no. */
+static int key_gone(struct op *op)
+{
+	op_next(op, "The key is gone: only the KMS's administrator can bring "
+		    "it back.");
+	return -EKEYREVOKED;
+}
+
 /*
  * From the ciphertext to a verified capsule. Whatever in it says "rejected"
  * (the KMS, the MAC, the form, the description) says it in the same words.
@@ -262,6 +270,8 @@ static int open_capsule(struct op *op, const struct unlock_plan *plan,
 	if (r < 0)
 		return r;
 	r = kms_unwrap(op, kms, &b->wrapped, &plain);
+	if (r == -ENOENT)
+		r = key_gone(op);
 	if (r == 0)
 		r = capsule_decode(op, &plain, ret);
 	if (r == 0)

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* See stack.h. */
+#include "volume/stack.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/file.h"
+#include "base/op.h"
+#include "volume/mapping.h"
+
+#define SYSFS_PATH_MAX 512
+
+bool stack_has(const struct stack *s, dev_t dev)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->devs[i] == dev)
+			return true;
+	return false;
+}
+
+static int add(struct op *op, struct stack *s, dev_t dev)
+{
+	if (stack_has(s, dev))
+		return 0;
+	if (s->n == STACK_MAX)
+		return op_fail(op, -ENOSPC,
+			       "more than %d devices stand on volume %s",
+			       STACK_MAX, s->uuid);
+	s->devs[s->n++] = dev;
+	return 0;
+}
+
+/* "MAJOR:MINOR" of the device whose folder in sysfs is @folder */
+static int read_dev(const char *folder, dev_t *ret)
+{
+	_cleanup_free_ char *text = NULL;
+	char path[SYSFS_PATH_MAX];
+	unsigned int major, minor;
+	size_t len;
+	int r;
+
+	if (snprintf(path, sizeof(path), "%s/dev", folder) >= SYSFS_PATH_MAX)
+		return -ENAMETOOLONG;
+	r = file_read(path, 64, &text, &len);
+	if (r < 0)
+		return r;
+	if (sscanf(text, "%u:%u", &major, &minor) != 2)
+		return -EBADMSG;
+	*ret = makedev(major, minor);
+	return 0;
+}
+
+/* What stands on @dev right away. One that goes meanwhile is none. */
+static int add_holders(struct op *op, struct stack *s, dev_t dev)
+{
+	char holders[SYSFS_PATH_MAX], folder[SYSFS_PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+
+	snprintf(holders, sizeof(holders), "/sys/dev/block/%u:%u/holders",
+		 major(dev), minor(dev));
+	dir = opendir(holders);
+	if (!dir)
+		return 0;
+	while (!r && (entry = readdir(dir))) {
+		dev_t holder;
+
+		if (*entry->d_name == '.' ||
+		    snprintf(folder, sizeof(folder), "%s/%s", holders,
+			     entry->d_name) >= SYSFS_PATH_MAX)
+			continue;
+		if (!read_dev(folder, &holder))
+			r = add(op, s, holder);
+	}
+	closedir(dir);
+	return r;
+}
+
+/* Another mapping of the same volume, and not of a clone */
+static bool is_same(const struct mapping *m, const char *uuid,
+		    const char *device)
+{
+	char below[MAPPING_DEVICE_MAX];
+	struct op op;
+
+	op_init(&op, 0);
+	return !strcmp(m->uuid, uuid) && m->live &&
+	       !mapping_device(&op, m->name, below) && !strcmp(below, device);
+}
+
+int stack_find(struct op *op, const char *name, struct stack *ret)
+{
+	char device[MAPPING_DEVICE_MAX];
+	struct mapping m, *all = NULL;
+	struct stack s = { 0 };
+	size_t n = 0;
+	int r;
+
+	r = mapping_info(op, name, &m);
+	if (!r)
+		r = mapping_device(op, name, device);
+	if (!r)
+		r = mapping_list(op, &all, &n);
+	if (r)
+		return r;
+	snprintf(s.uuid, sizeof(s.uuid), "%s", m.uuid);
+	for (size_t i = 0; !r && i < n; i++)
+		if (is_same(&all[i], m.uuid, device))
+			r = add(op, &s, makedev(all[i].major, all[i].minor));
+	free(all);
+	/* it grows while we go through it */
+	for (size_t i = 0; !r && i < s.n; i++)
+		r = add_holders(op, &s, s.devs[i]);
+	if (!r)
+		*ret = s;
+	return r;
+}
+
+bool stack_carries(const struct stack *s, const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && stack_has(s, st.st_dev);
+}
+
+int stack_open(struct op *op, const struct stack *s, size_t i)
+{
+	char link[SYSFS_PATH_MAX], path[SYSFS_PATH_MAX];
+	_cleanup_free_ char *found = NULL;
+	int fd;
+
+	snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", major(s->devs[i]),
+		 minor(s->devs[i]));
+	found = realpath(link, NULL);
+	if (!found)
+		return op_fail(op, -ENODEV, "device %u:%u is gone",
+			       major(s->devs[i]), minor(s->devs[i]));
+	snprintf(path, sizeof(path), "/dev%s", strrchr(found, '/'));
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return op_fail(op, -errno, "%s: %s", path, strerror(errno));
+	return fd;
+}
