@@ -78,6 +78,13 @@ ring_vm() {
 				$((limit * patience)) \
 				tests/vm/guest.sh "$kernel" "$script"
 		done
+		# Tests that do something to the machine from outside. Not on
+		# the debug kernel, which keeps what was freed to look at it.
+		[[ $kernel == debug ]] ||
+			for script in tests/vm/t-*.sh; do
+				suite_run "vm-$kernel/$(basename "${script%.sh}")" \
+					$((900 * patience)) "$script" "$kernel"
+			done
 	done
 }
 

@@ -9,6 +9,7 @@
  *	sealed	the sandbox as it is
  *	open	without it: all must succeed, or the test proves nothing
  *	stuck	it does nothing any more
+ *	holding	the same, but once it has the volume key
  * A file /run/attack/blind makes it a kernel without seccomp.
  *
  * The kernel's log gets "attacker: MODE: allowed: NAME... denied: NAME...".
@@ -361,6 +362,13 @@ int __wrap_unlock_run(struct op *op, const struct unlock_plan *p,
 {
 	while (!strcmp(plan.mode, "stuck"))
 		poll(NULL, 0, -1);
+	if (!strcmp(plan.mode, "holding")) {
+		int r = __real_unlock_run(op, p, ret);
+
+		report("answer", r < 0 ? " none" : " a key");
+		for (;;)
+			poll(NULL, 0, -1);
+	}
 	try_files();
 	try_network();
 	try_processes();
