@@ -8,7 +8,8 @@
  *   /run/kmsc-test/key   the volume key
  *   /run/kmsc-test/mode  words, done in their order: sleep:MS, stop, exit,
  *                        reject:ERRNO, hang (as a KMS does: until our time is
- *                        over), and name=value that change the payload, which
+ *                        over), hostile:SEED (change the payload at random),
+ *                        and name=value that change the payload, which
  *                        otherwise echoes what the callout asks for
  *   /run/kmsc-test/log   gets a line "start PID DESCRIPTION CALLOUT", and
  *                        another "end PID result=N" where there is a result
@@ -23,6 +24,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "hostile.h"
 #include "uapi/kmscrypt.h"
 
 #define DIR "/run/kmsc-test/"
@@ -132,6 +134,41 @@ static void set(const char *name, const char *value)
 		size = n;
 }
 
+/* Most of the length is as it should be, or nothing else would be looked at. */
+static void make_hostile(unsigned int seed)
+{
+	static const char *const ciphers[] = { "serpent-xts-plain64",
+					       "aes-ecb-plain64",
+					       "a-b-c",
+					       "aes-xts-plain64:x",
+					       "-",
+					       "aes" };
+
+	hostile_state = seed;
+	switch (hostile_below(8)) {
+	case 0:
+		size = hostile_below(sizeof(out) + 1);
+		break;
+	case 1:
+		set("cipher", ciphers[hostile_below(6)]);
+		break;
+	case 2:
+		put_key(hostile_below(100));
+		break;
+	case 3: /* all of it */
+		hostile_bytes((uint8_t *)&out, sizeof(out.payload));
+		for (unsigned int i = 0; i < sizeof(out.payload); i++)
+			((uint8_t *)&out)[i] ^= hostile_next();
+		break;
+	case 4: /* what may have any value */
+		hostile_bytes(out.payload.key, le16toh(out.payload.key_bytes));
+		out.payload.epoch = hostile_next();
+		break;
+	default:
+		hostile_bytes((uint8_t *)&out, sizeof(out.payload));
+	}
+}
+
 static void finish(long result)
 {
 	note("end %d result=%d\n", getpid(), result < 0 ? errno : 0);
@@ -159,6 +196,8 @@ static void act(key_serial_t key, char *word)
 		set(word, value + 1);
 	} else if (!strncmp(word, "sleep", 5)) {
 		usleep(n * 1000);
+	} else if (!strncmp(word, "hostile", 7)) {
+		make_hostile(n);
 	} else if (!strncmp(word, "reject", 6)) {
 		finish(keyctl_reject(key, KMSC_REJECT_TIMEOUT_S, n, 0));
 	}
