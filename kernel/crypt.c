@@ -24,8 +24,10 @@
 
 #include "cipher.h"
 #include "compat.h"
+#include "fan.h"
 #include "gate.h"
 #include "hold.h"
+#include "io.h"
 #include "pages.h"
 #include "params.h"
 
@@ -37,36 +39,6 @@
 #define PASSES 16
 /* Reads that complete in a softirq and are longer do not hold it up. */
 #define SOFTIRQ_MAX (128 * 1024)
-
-/**
- * struct kmsc_io - dm's per-bio data: the work that one bio is
- * @crypt:	the table
- * @bio:	dm's bio
- * @vecs:	the memory that @bio came with
- * @src:	what is still to do of @vecs
- * @write:	it is a write that has its @pages
- * @done:	for a read, it is decrypted or has failed
- * @number:	of the next sector, in 512-byte sectors, IV offset included
- * @cipher:	good while we are inside the gate
- * @work:	for a read, to decrypt in the workqueue
- * @pages:	for a write, the memory that @bio goes down with
- *
- * The kernel may clear all this for each bio: keep it short.
- */
-struct kmsc_io {
-	struct kmsc_crypt *crypt;
-	struct bio *bio;
-	struct bio_vec *vecs;
-	struct bvec_iter src;
-	bool write;
-	bool done;
-	u64 number;
-	struct kmsc_cipher *cipher;
-	union {
-		struct work_struct work;
-		struct kmsc_pages pages;
-	};
-};
 
 /**
  * struct pass - the way of a bio's sectors through the cipher
@@ -97,36 +69,12 @@ static u8 *iv(struct pass *pass)
 	return PTR_ALIGN(&pass->iv_room[0], KMSC_IV_ALIGN);
 }
 
-static void io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
-		    struct bio *bio)
-{
-	io->crypt = crypt;
-	io->bio = bio;
-	io->vecs = bio->bi_io_vec;
-	io->src = bio->bi_iter;
-	io->number = crypt->iv_offset +
-		     dm_target_offset(crypt->ti, bio->bi_iter.bi_sector);
-	io->write = false;
-	io->done = false;
-}
-
 static void remap(struct kmsc_crypt *crypt, struct bio *bio)
 {
 	bio_set_dev(bio, crypt->dev->bdev);
 	bio->bi_iter.bi_sector =
 		crypt->start +
 		dm_target_offset(crypt->ti, bio->bi_iter.bi_sector);
-}
-
-static bool io_enter(struct kmsc_io *io)
-{
-	io->cipher = kmsc_gate_enter(io->crypt->gate);
-	return io->cipher;
-}
-
-static void io_leave(struct kmsc_io *io)
-{
-	kmsc_gate_leave(io->crypt->gate);
 }
 
 /* --- sectors ------------------------------------------------------------ */
@@ -285,6 +233,35 @@ static int convert_wait(struct kmsc_io *io)
 	return r;
 }
 
+/* One part of a large bio, by us or by a helper: works on a copy of @data. */
+static int convert_part(void *data, unsigned int *from, unsigned int to,
+			bool may_sleep)
+{
+	struct kmsc_io part = *(const struct kmsc_io *)data;
+	int r;
+
+	bvec_iter_advance(part.vecs, &part.src, *from);
+	part.src.bi_size = to - *from;
+	part.number += *from >> SECTOR_SHIFT;
+	if (part.write)
+		part.pages.vecs += *from >> PAGE_SHIFT;
+	r = may_sleep ? convert_wait(&part) : convert_now(&part, false);
+	*from = to - part.src.bi_size;
+	return r;
+}
+
+/* Like convert_wait(), with help if it is worth while */
+static int convert_spread(struct kmsc_io *io)
+{
+	static const struct kmsc_fan_ops fan = { .part = convert_part };
+	int r;
+
+	if (kmsc_fan_wise(io->src.bi_size) && kmsc_cipher_can_now(io->cipher) &&
+	    kmsc_fan_run(&fan, io, io->src.bi_size, &r))
+		return r;
+	return convert_wait(io);
+}
+
 /* --- reads -------------------------------------------------------------- */
 
 /*
@@ -306,22 +283,27 @@ static bool read_shut(struct kmsc_io *io, blk_status_t *status)
 	}
 }
 
+/* Back to kmsc_crypt_end_io() */
+static void read_done(struct kmsc_io *io, blk_status_t status)
+{
+	io->done = true;
+	io->bio->bi_status = status;
+	bio_endio(io->bio);
+}
+
 /* In the workqueue: from the start, or from where it has stopped. */
 static void read_work(struct work_struct *work)
 {
 	struct kmsc_io *io = container_of(work, struct kmsc_io, work);
 	blk_status_t status;
 
-	if (io_enter(io)) {
-		status = errno_to_blk_status(convert_wait(io));
-		io_leave(io);
+	if (kmsc_io_enter(io)) {
+		status = errno_to_blk_status(convert_spread(io));
+		kmsc_io_leave(io);
 	} else if (read_shut(io, &status)) {
 		return;
 	}
-	io->done = true;
-	io->bio->bi_status = status;
-	/* Back to kmsc_crypt_end_io() */
-	bio_endio(io->bio);
+	read_done(io, status);
 }
 
 static void read_later(struct kmsc_io *io)
@@ -341,6 +323,41 @@ static bool read_inline(const struct kmsc_io *io)
 	return in_task() || io->src.bi_size <= SOFTIRQ_MAX;
 }
 
+static void read_helped(void *data, int r)
+{
+	struct kmsc_io *io = data;
+
+	kmsc_io_leave(io);
+	read_done(io, errno_to_blk_status(r));
+}
+
+/*
+ * Inside the gate, which it leaves, or else helpers do.
+ *
+ * Return: -EINPROGRESS in that case. -EAGAIN, -ENOMEM: not here.
+ */
+static int read_now(struct kmsc_io *io)
+{
+	static const struct kmsc_fan_ops fan = {
+		.part = convert_part,
+		.done = read_helped,
+	};
+	int r = -EAGAIN;
+
+	if (likely(kmsc_cipher_can_now(io->cipher))) {
+		if (!kmsc_fan_wise(io->src.bi_size) ||
+		    !kmsc_fan_run(&fan, io, io->src.bi_size, &r))
+			r = convert_now(io, false);
+		else if (r == -EINPROGRESS)
+			return r;
+		else if (r)
+			/* Some is decrypted: it must not be done again. */
+			r = -EIO;
+	}
+	kmsc_io_leave(io);
+	return r;
+}
+
 static int read_end(struct kmsc_io *io, blk_status_t *status)
 {
 	int r = -EAGAIN;
@@ -348,12 +365,12 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 	if (io->done || unlikely(*status))
 		return DM_ENDIO_DONE;
 	if (read_inline(io)) {
-		if (unlikely(!io_enter(io)))
+		if (unlikely(!kmsc_io_enter(io)))
 			return read_shut(io, status) ? DM_ENDIO_INCOMPLETE :
 						       DM_ENDIO_DONE;
-		if (likely(kmsc_cipher_can_now(io->cipher)))
-			r = convert_now(io, false);
-		io_leave(io);
+		r = read_now(io);
+		if (unlikely(r == -EINPROGRESS))
+			return DM_ENDIO_INCOMPLETE;
 	}
 	/* Not here, or short of memory: where one can wait, it works. */
 	if (r == -EAGAIN || r == -ENOMEM) {
@@ -394,13 +411,13 @@ static int map_write(struct kmsc_io *io)
 	int r;
 
 	kmsc_pages_get(&io->pages, io->src.bi_size, &io->crypt->reserve);
-	if (unlikely(!io_enter(io))) {
+	if (unlikely(!kmsc_io_enter(io))) {
 		kmsc_pages_put(&io->pages, &io->crypt->reserve);
 		return map_shut(io);
 	}
 	io->write = true;
-	r = convert_wait(io);
-	io_leave(io);
+	r = convert_spread(io);
+	kmsc_io_leave(io);
 	if (unlikely(r)) {
 		/* To kmsc_crypt_end_io(), which puts the pages */
 		bio->bi_status = errno_to_blk_status(r);
@@ -446,11 +463,6 @@ static bool aligned(const struct kmsc_crypt *crypt, struct bio *bio)
 	       !(bio->bi_iter.bi_size & mask);
 }
 
-static struct kmsc_io *bio_io(struct kmsc_crypt *crypt, struct bio *bio)
-{
-	return dm_per_bio_data(bio, crypt->ti->per_io_data_size);
-}
-
 /*
  * kmsc_crypt_map - take a bio from dm
  *
@@ -460,11 +472,11 @@ static struct kmsc_io *bio_io(struct kmsc_crypt *crypt, struct bio *bio)
 int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 {
 	bool write = bio_op(bio) == REQ_OP_WRITE;
-	struct kmsc_io *io = bio_io(crypt, bio);
+	struct kmsc_io *io = kmsc_bio_io(crypt, bio);
 
 	if (write && unlikely(bio_sectors(bio) > WRITE_SECTORS))
 		dm_accept_partial_bio(bio, WRITE_SECTORS);
-	io_init(io, crypt, bio);
+	kmsc_io_init(io, crypt, bio);
 	if (is_bare(bio))
 		return map_bare(io);
 	if (!write && bio_op(bio) != REQ_OP_READ)
@@ -485,7 +497,7 @@ int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 int kmsc_crypt_end_io(struct kmsc_crypt *crypt, struct bio *bio,
 		      blk_status_t *status)
 {
-	struct kmsc_io *io = bio_io(crypt, bio);
+	struct kmsc_io *io = kmsc_bio_io(crypt, bio);
 
 	if (bio_op(bio) == REQ_OP_READ)
 		return read_end(io, status);
@@ -506,7 +518,7 @@ static int map_again(struct kmsc_io *io)
 static void retry(struct kmsc_hold *hold, struct bio *bio)
 {
 	struct kmsc_crypt *crypt = container_of(hold, struct kmsc_crypt, hold);
-	struct kmsc_io *io = bio_io(crypt, bio);
+	struct kmsc_io *io = kmsc_bio_io(crypt, bio);
 
 	if (bio_op(bio) == REQ_OP_READ) {
 		read_later(io);

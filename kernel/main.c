@@ -8,6 +8,7 @@
 
 #include "acquire.h"
 #include "crypt.h"
+#include "fan.h"
 #include "hold.h"
 #include "keytype.h"
 #include "lease.h"
@@ -25,9 +26,12 @@ static int __init kmsc_init(void)
 	r = kmsc_pool_setup();
 	if (r)
 		return r;
-	r = kmsc_crypt_setup();
+	r = kmsc_fan_setup();
 	if (r)
 		goto err_pool;
+	r = kmsc_crypt_setup();
+	if (r)
+		goto err_fan;
 	r = kmsc_hold_setup();
 	if (r)
 		goto err_crypt;
@@ -55,6 +59,8 @@ err_hold:
 	kmsc_hold_cleanup();
 err_crypt:
 	kmsc_crypt_cleanup();
+err_fan:
+	kmsc_fan_cleanup();
 err_pool:
 	kmsc_pool_cleanup();
 	return r;
@@ -73,6 +79,7 @@ static void __exit kmsc_exit(void)
 	kmsc_lease_cleanup();
 	kmsc_hold_cleanup();
 	kmsc_crypt_cleanup();
+	kmsc_fan_cleanup();
 	kmsc_pool_cleanup();
 }
 

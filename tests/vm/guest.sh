@@ -7,9 +7,11 @@
 #
 # The script says what machine it needs in lines "# vm: OPTION...", with the
 # options of run.sh; "--disk SIZE" makes an empty disk of that size. "# make:
-# TARGET..." names what else is to be built. In the guest the programs are
-# installed as `make install` does it, and KMSC_MODULE names the module for the
-# kernel that runs; SOAK is as it is here (see tests/README.md).
+# TARGET..." names what else is to be built, "# module: DIRECTORY FILE..." a
+# module: what the directory holds, and files of ours that it tests. In the guest
+# the programs are installed as `make install` does it, and KMSC_MODULE names the
+# module for the kernel that runs, TEST_MODULE that other one; SOAK is as it is
+# here (see tests/README.md).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,6 +47,14 @@ done < <(sed -n 's/^# vm: //p' "$script")
 	cat "$work/module.log"
 	exit 1
 }
+test_module=
+read -r -a words < <(sed -n 's/^# module: //p' "$script") || true
+if [ ${#words[@]} -gt 0 ]; then
+	mkdir "$work/module"
+	(cd "$checkout" && cp "${words[0]}"/* "${words[@]:1}" "$work/module")
+	test_module=$("$here/build-module.sh" --source "$work/module" "$kernel" \
+		"$checkout/build/module/$(basename "${words[0]}")-$kernel")
+fi
 read -r -a targets < <(sed -n 's/^# make: //p' "$script") || true
 [ ${#targets[@]} -eq 0 ] || make -s -C "$checkout" "${targets[@]}" >&2
 make -s -C "$checkout" install-user DESTDIR="$work/root" >&2
@@ -53,4 +63,5 @@ make -s -C "$checkout" install-user DESTDIR="$work/root" >&2
 	--env "SOAK=${SOAK:-}" \
 	--env "KMSC_ROOT=$work/root" \
 	--env "KMSC_MODULE=$checkout/build/module/$kernel/kmscrypt.ko" \
+	--env "TEST_MODULE=$test_module" \
 	-- "$here/guest/setup.sh" "$script" "$@"

@@ -33,6 +33,7 @@ context() {
 		ok "$1: open ($options)" create one "$(line options="$options")"
 		ok "$1: 4k" verify 4k-4k
 		ok "$1: 4k to 256k" verify 4k-256k
+		ok "$1: 64k to 1M" verify 64k-1M
 		remove one
 	done
 }
