@@ -332,7 +332,6 @@ static void test_pins(void **state)
 	assert_int_equal(unlock(NULL, 0), -EBADMSG);
 }
 
-/* A listening socket that never says anything, or a closed port. */
 /* A change of the lease that was killed has come to another binding alone. */
 static void test_terms(void **state)
 {
@@ -370,6 +369,7 @@ static void test_terms(void **state)
 	assert_int_equal(u.terms.policy, 0);
 }
 
+/* A listening socket that never says anything, or a closed port. */
 static int port_of(int *fd, int silent)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };

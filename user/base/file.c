@@ -63,7 +63,7 @@ static int open_folder(const char *path, const char **ret_name)
 	return fd < 0 ? -errno : fd;
 }
 
-static int sync_folder_of(const char *path)
+int file_sync_folder(const char *path)
 {
 	_cleanup_close_ int dir = -1;
 	const char *name;
@@ -87,7 +87,7 @@ int file_mkdirs(const char *path)
 
 		*slash = '\0';
 		if (!mkdir(copy, 0700))
-			r = sync_folder_of(copy);
+			r = file_sync_folder(copy);
 		else if (errno != EEXIST)
 			r = -errno;
 		if (r < 0)

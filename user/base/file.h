@@ -45,6 +45,9 @@ int file_write(const char *path, const void *data, size_t len);
  */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
+/** file_sync_folder() - fsync the folder that @path is in */
+int file_sync_folder(const char *path);
+
 /** file_remove() - unlink and fsync the folder; a missing file is fine. */
 int file_remove(const char *path);
 

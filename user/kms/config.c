@@ -8,11 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/rand.h>
-
 #include "base/file.h"
 #include "base/json.h"
 #include "base/op.h"
+#include "base/uuid.h"
 #include "kms/config-json.h"
 #include "kms/login-state.h"
 
@@ -23,18 +22,12 @@ static const char suffix[] = ".json";
 
 int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1])
 {
-	uint8_t b[16];
+	uint8_t uuid[UUID_BYTES];
+	int r = uuid_random(uuid);
 
-	if (RAND_bytes(b, sizeof(b)) != 1)
-		return -EIO;
-	b[6] = (b[6] & 0x0f) | 0x40;
-	b[8] = (b[8] & 0x3f) | 0x80;
-	snprintf(id, WRAPPED_ENTRY_LEN + 1,
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		 "%02x%02x%02x%02x%02x%02x",
-		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-		 b[10], b[11], b[12], b[13], b[14], b[15]);
-	return 0;
+	if (!r)
+		uuid_text(uuid, id);
+	return r;
 }
 
 struct generation generation_public(const struct generation *g)

@@ -41,9 +41,9 @@ static char *name_new(const char *path)
 	return name;
 }
 
-static int sync_path(struct op *op, const char *path, int flags)
+static int sync_path(struct op *op, const char *path)
 {
-	_cleanup_close_ int fd = open(path, flags | O_CLOEXEC);
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0 || fsync(fd) < 0)
 		return fail_path(op, -errno, path);
@@ -52,19 +52,9 @@ static int sync_path(struct op *op, const char *path, int flags)
 
 static int sync_folder_of(struct op *op, const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	char *folder = NULL;
-	int r;
+	int r = file_sync_folder(path);
 
-	if (!slash)
-		return sync_path(op, ".", O_RDONLY | O_DIRECTORY);
-	/* with the slash: "/" stays "/" */
-	folder = strndup(path, (size_t)(slash - path) + 1);
-	if (!folder)
-		return -ENOMEM;
-	r = sync_path(op, folder, O_RDONLY | O_DIRECTORY);
-	free(folder);
-	return r;
+	return r ? fail_path(op, r, path) : 0;
 }
 
 static int save(struct op *op, const struct luks_place *place, const char *path)
@@ -80,7 +70,7 @@ static int save(struct op *op, const struct luks_place *place, const char *path)
 	/* the library's files cannot be written to by their owner */
 	if (chmod(path, 0600) < 0)
 		return fail_path(op, -errno, path);
-	return sync_path(op, path, O_RDONLY);
+	return sync_path(op, path);
 }
 
 /* Does a KMS open the header in @path, as the header of @place? */
@@ -241,7 +231,7 @@ static int write_header(struct op *op, const struct luks_place *place,
 	r = crypt_header_restore(s.cd, CRYPT_LUKS2, path);
 	if (r < 0)
 		return luks_session_fail(&s, r);
-	return sync_path(op, place->device, O_RDONLY);
+	return sync_path(op, place->device);
 }
 
 /* What is on the device now has to open; the registry hears of it. */

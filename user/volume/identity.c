@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <libcryptsetup.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/file.h"
 #include "base/op.h"
+#include "base/uuid.h"
 #include "kms/kms.h"
 #include "volume/binding.h"
 #include "volume/luks-session.h"
@@ -66,11 +65,7 @@ static bool is_for(const struct capsule *c, const struct header *h)
 static void set_uuid(struct header *h, const uint8_t b[KMSC_UUID_BYTES])
 {
 	memcpy(h->uuid_bytes, b, KMSC_UUID_BYTES);
-	snprintf(h->uuid, sizeof(h->uuid),
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-"
-		 "%02x%02x%02x%02x%02x%02x",
-		 b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9],
-		 b[10], b[11], b[12], b[13], b[14], b[15]);
+	uuid_text(b, h->uuid);
 }
 
 /* Opened without regard to which of the two UUIDs it is sealed for. */
@@ -204,15 +199,6 @@ static int examine(struct work *w, const struct part **ret_other,
 	return 0;
 }
 
-static int random_uuid(uint8_t b[KMSC_UUID_BYTES])
-{
-	if (getrandom(b, KMSC_UUID_BYTES, 0) != KMSC_UUID_BYTES)
-		return -EIO;
-	b[6] = (b[6] & 0x0f) | 0x40; /* version 4, RFC 4122 */
-	b[8] = (b[8] & 0x3f) | 0x80;
-	return 0;
-}
-
 /* Which UUID it is to have: a new one, or the one that was begun with. */
 static int choose(struct work *w)
 {
@@ -236,7 +222,7 @@ static int choose(struct work *w)
 			       w->place->device);
 	}
 	if (!other) {
-		r = random_uuid(fresh);
+		r = uuid_random(fresh);
 		if (!r)
 			set_uuid(&w->target, fresh);
 	} else if (own && other->capsule.epoch > own->capsule.epoch) {
