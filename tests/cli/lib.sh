@@ -135,6 +135,31 @@ cli_killed_at() {
 	} 2>/dev/null
 }
 
+# cli_kill_each RESTORE STEP SAFE FINISH ARGUMENTS: RESTORE, and kill it at each
+# STEPth place until it runs through. After each kill SAFE has to succeed, and
+# then FINISH, which gets the arguments. KILLS, LOST, STUCK; STATUS of the last.
+CLI_KILLS_MAX=400	# a run that never comes to its end is a failure
+cli_kill_each() {
+	local restore=$1 step=$2 safe=$3 finish=$4 n
+	shift 4
+	KILLS=0 LOST=0 STUCK=0
+	for ((n = 1; n < CLI_KILLS_MAX; n += step)); do
+		"$restore"
+		cli_killed_at "$n" "$@"
+		STATUS=$?
+		[ "$STATUS" = 137 ] || break
+		KILLS=$((KILLS + 1))
+		if ! "$safe"; then
+			LOST=$((LOST + 1))
+			diag "kill $n: lost: $ERR"
+		fi
+		if ! "$finish" "$@"; then
+			STUCK=$((STUCK + 1))
+			diag "kill $n: stuck: $ERR"
+		fi
+	done
+}
+
 # read_key IMAGE: KEY becomes its volume key, hex; fails when it does not open
 read_key() {
 	local file=$CLI_DIR/exported-key

@@ -10,7 +10,6 @@ cli_begin
 k kms set local
 k kms set local --name l2
 
-MAX=400		# a run that never comes to its end is a failure
 every=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 3)
 often=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 5)
 
@@ -28,12 +27,10 @@ restore() {
 	rm -f "$CLI_DIR"/file "$CLI_DIR"/.file.*
 }
 
-# again CODES ARGUMENTS: it ends with one of these
+# again ARGUMENTS: it ends with one of the codes, and what was wanted is there
 again() {
-	local codes=$1
-	shift
 	k "$@"
-	[[ " $codes " == *" $CODE "* ]] && return
+	[[ " $codes " == *" $CODE "* ]] && "$finished" && return
 	diag "again: exit $CODE: $ERR"
 	return 1
 }
@@ -42,31 +39,16 @@ again() {
 # kill, DONE after the second run, which ends with one of CODES: a command that
 # was killed in its last step is done, and says so when it is repeated
 killed() {
-	local name=$1 step=$2 safe=$3 finished=$4 codes=$5 n status
-	local kills=0 lost=0 stuck=0
+	local name=$1 step=$2 safe=$3 finished=$4 codes=$5
 	shift 5
 	save
-	for ((n = 1; n < MAX; n += step)); do
-		restore
-		cli_killed_at "$n" "$@"
-		status=$?
-		[ "$status" = 137 ] || break
-		kills=$((kills + 1))
-		if ! $safe; then
-			lost=$((lost + 1))
-			diag "$name, kill $n: lost: $ERR"
-		fi
-		if ! again "$codes" "$@" || ! $finished; then
-			stuck=$((stuck + 1))
-			diag "$name, kill $n: stuck: $ERR"
-		fi
-	done
-	diag "$name: $kills places, each ${step}th"
-	ok "$name: it was killed in many places" [ $((kills * step)) -ge 3 ]
-	ok "$name: ... and at last it ran through" [ "$status" = 0 ]
+	cli_kill_each restore "$step" "$safe" again "$@"
+	diag "$name: $KILLS places, each ${step}th"
+	ok "$name: it was killed in many places" [ $((KILLS * step)) -ge 3 ]
+	ok "$name: ... and at last it ran through" [ "$STATUS" = 0 ]
 	ok "$name: ... to the same end" "$finished"
-	ok "$name: nothing is lost after each kill" [ "$lost" = 0 ]
-	ok "$name: running it again finishes" [ "$stuck" = 0 ]
+	ok "$name: nothing is lost after each kill" [ "$LOST" = 0 ]
+	ok "$name: running it again finishes" [ "$STUCK" = 0 ]
 	restore
 }
 

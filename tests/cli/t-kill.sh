@@ -7,8 +7,6 @@ set -u
 . "$(dirname "$0")/lib.sh"
 cli_begin
 
-MAX=400		# a run that never comes to its end is a failure
-
 save() {
 	rm -rf "$CLI_DIR/saved"
 	mkdir "$CLI_DIR/saved"
@@ -24,36 +22,27 @@ restore() {
 
 both_open() { opens "$a" "$key_a" && opens "$b" "$key_b"; }
 
+# finishes ARGUMENTS: the same again, and all are bound to the provider
+finishes() {
+	local status=0
+	k "$@"
+	[ "$CODE" = 0 ] && both_open && bound_to "$a" "$provider" &&
+		bound_to "$b" "$provider" || status=1
+	[ "$(generations retiring)" = 0 ] || left=$((left + 1))
+	return "$status"
+}
+
 # kill_everywhere NAME STEP PROVIDER ARGUMENTS: every STEPth place
 kill_everywhere() {
-	local name=$1 step=$2 provider=$3 n status lost=0 stuck=0 kills=0
-	local left=0
+	local name=$1 step=$2 provider=$3 left=0
 	shift 3
 	save
-	for ((n = 1; n < MAX; n += step)); do
-		restore
-		cli_killed_at "$n" "$@"
-		status=$?
-		[ "$status" = 137 ] || break
-		kills=$((kills + 1))
-		if ! both_open; then
-			lost=$((lost + 1))
-			diag "kill $n: $ERR"
-		fi
-		k "$@"
-		if [ "$CODE" != 0 ] || ! both_open ||
-			! bound_to "$a" "$provider" ||
-			! bound_to "$b" "$provider"; then
-			stuck=$((stuck + 1))
-			diag "run after kill $n: $ERR"
-		fi
-		[ "$(generations retiring)" = 0 ] || left=$((left + 1))
-	done
-	diag "$name: $kills places"
-	ok "$name: it was killed in many places" [ $((kills * step)) -gt 10 ]
-	ok "$name: ... and at last it ran through" [ "$status" = 0 ]
-	ok "$name: the volumes open after each kill" [ "$lost" = 0 ]
-	ok "$name: running it again finishes" [ "$stuck" = 0 ]
+	cli_kill_each restore "$step" both_open finishes "$@"
+	diag "$name: $KILLS places"
+	ok "$name: it was killed in many places" [ $((KILLS * step)) -gt 10 ]
+	ok "$name: ... and at last it ran through" [ "$STATUS" = 0 ]
+	ok "$name: the volumes open after each kill" [ "$LOST" = 0 ]
+	ok "$name: running it again finishes" [ "$STUCK" = 0 ]
 	ok "$name: ... and leaves nothing retiring" [ "$left" = 0 ]
 	restore
 }

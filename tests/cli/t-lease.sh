@@ -81,23 +81,21 @@ ok "... there is none" is_lease "$a" 0,error,30
 rm -rf "$CLI_DIR/saved"
 cp -a "$KMSCRYPT_ROOT" "$CLI_DIR/saved"
 cp --sparse=always "$a" "$CLI_DIR/a.saved"
-lost=0 stuck=0 kills=0 status=0
-for ((n = 1; n < 200; n++)); do
+restore() {
 	rm -rf "$KMSCRYPT_ROOT"
 	cp -a "$CLI_DIR/saved" "$KMSCRYPT_ROOT"
 	cp --sparse=always "$CLI_DIR/a.saved" "$a"
-	cli_killed_at "$n" lease "$a" --lease 10
-	status=$?
-	[ "$status" = 137 ] || break
-	kills=$((kills + 1))
-	opens "$a" "$key" || lost=$((lost + 1))
-	k lease "$a" --lease 10
+}
+safe() { opens "$a" "$key"; }
+finishes() {
+	k "$@"
 	[ "$CODE" = 0 ] && is_lease "$a" 10,error,30 &&
-		bound_to "$a" local local || stuck=$((stuck + 1))
-done
-diag "$kills places"
-ok "it was killed in many places" [ "$kills" -gt 10 ]
-ok "... and at last it ran through" [ "$status" = 0 ]
-ok "the volume opens after each kill" [ "$lost" = 0 ]
-ok "running it again finishes" [ "$stuck" = 0 ]
+		bound_to "$a" local local
+}
+cli_kill_each restore 1 safe finishes lease "$a" --lease 10
+diag "$KILLS places"
+ok "it was killed in many places" [ "$KILLS" -gt 10 ]
+ok "... and at last it ran through" [ "$STATUS" = 0 ]
+ok "the volume opens after each kill" [ "$LOST" = 0 ]
+ok "running it again finishes" [ "$STUCK" = 0 ]
 cli_end

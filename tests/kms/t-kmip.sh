@@ -3,25 +3,9 @@
 # The KMIP provider against Debian's PyKMIP server, and against servers that
 # answer badly or not at all. TAP. t-kmip.sh [GROUP...]: the functions below.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-CLIENT=build/kms/kmip-client
-make -s -f Makefile -f tests/kms/kms.mk "$CLIENT" || exit 1
-# shellcheck source=../servers/lib.sh
-. tests/servers/lib.sh
-servers_begin || exit 1
-
-COUNT=0
-FAILED=0
-ok() {
-	COUNT=$((COUNT + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $COUNT - $2"
-	else
-		FAILED=$((FAILED + 1))
-		echo "not ok $COUNT - $2"
-		echo "# ${OUT//$'\n'/$'\n# '}"
-	fi
-}
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+kms_begin kmip-client || exit 1
 
 # client ARGUMENTS: identity "client" of the PKI, unless $AS says otherwise
 AS=client
@@ -30,23 +14,6 @@ client() {
 	OUT=$("$CLIENT" --ca "$SERVERS_PKI/$CA.pem" \
 		--cert "$SERVERS_PKI/$AS.pem" --key "$SERVERS_PKI/$AS.key" \
 		"$@" 2>&1)
-}
-
-# The last line that a command printed matches a regular expression.
-says() {
-	grep -v '^# ' <<<"$OUT" | tail -n 1 | grep -Eq -- "$1"
-	ok $? "$2"
-}
-
-# last ERRNO WORDS NAME: the last command ended with ERRNO and these words
-last() { says "^[a-z]+ $1 [0-9]+ .*$2" "$3"; }
-
-# in_time MS NAME: the last command took between half of MS and MS + 1 s
-in_time() {
-	local took
-	took=$(grep -v '^# ' <<<"$OUT" | tail -n 1 | cut -d' ' -f3)
-	[ "$took" -ge $(($1 / 2)) ] && [ "$took" -le $(($1 + 1000)) ]
-	ok $? "$2"
 }
 
 round_trips() {
@@ -65,7 +32,7 @@ round_trips() {
 	client --address "$KMIP_ADDR" --uid "$uid" wrap
 	last OK "gcm data 256 iv 12 tag 16 key $uid$" "what wrapping gives"
 	for v in 1.2 1.3; do
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v wrap
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" wrap
 		last EOPNOTSUPP "KMIP $v has no field" "KMIP $v is refused"
 	done
 	client --address "$KMIP_ADDR" --uid "$uid" --version 2.1 check
@@ -95,7 +62,7 @@ tampering() {
 	uid=$(kmip_admin create)
 	for how in flip-data flip-iv flip-tag cut-data cut-iv cut-tag \
 		other-key other-mode other-provider; do
-		client --address "$KMIP_ADDR" --uid "$uid" wrap $how unwrap
+		client --address "$KMIP_ADDR" --uid "$uid" wrap "$how" unwrap
 		says '^unwrap EKEYREJECTED [0-9]+ $' "$how: rejected, no words"
 		! grep -q '^# next' <<<"$OUT"
 		ok $? "$how: no advice either"
@@ -147,22 +114,22 @@ states() {
 	local uid v
 	for v in 1.4 2.0; do
 		uid=$(kmip_admin create --no-activate)
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v check
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" check
 		last EINVAL "key $uid is not active yet" "pre-active, $v"
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v wrap
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" wrap
 		last EINVAL "key $uid is not active yet" "... on wrap, too"
 		uid=$(create_masked 4)
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v check
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" check
 		last EINVAL 'lacks Decrypt$' "usage mask without Decrypt, $v"
 		uid=$(create_masked 8)
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v wrap
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" wrap
 		last EINVAL 'lacks Encrypt$' "... without Encrypt, on wrap"
 		uid=$(kmip_admin create)
 		kmip_admin compromise "$uid"
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v check
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" check
 		last EKEYREVOKED 'is compromised$' "compromised, $v"
 		uid=$(kmip_admin create)
-		revoked_while_open "$uid" $v
+		revoked_while_open "$uid" "$v"
 	done
 	client --address "$KMIP_ADDR" --uid no-such-key check
 	last ENOENT 'there is no key no-such-key' "no such key"
@@ -511,5 +478,4 @@ kmip_start || exit 1
 for group; do
 	"$group"
 done
-echo "1..$COUNT"
-[ "$FAILED" = 0 ]
+kms_end

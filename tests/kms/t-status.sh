@@ -4,26 +4,10 @@
 # asked again, does the next address get a turn, what is it in the end. The
 # test server only; its log counts the requests.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-CLIENT=build/kms/vault-client
-make -s -f Makefile -f tests/kms/kms.mk "$CLIENT" || exit 1
-# shellcheck source=../servers/lib.sh
-. tests/servers/lib.sh
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 unset VAULT_REAL VAULT_ADDR
-servers_begin || exit 1
-
-COUNT=0
-FAILED=0
-ok() {
-	COUNT=$((COUNT + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $COUNT - $2"
-	else
-		FAILED=$((FAILED + 1))
-		echo "not ok $COUNT - $2"
-		printf '%s\n' "$OUT" | sed 's/^/# /'
-	fi
-}
+kms_begin vault-client || exit 1
 
 # unwrap ADDRESSES: OUT is "ERRNO WORDS"
 unwrap() {
@@ -138,5 +122,4 @@ ok $? "both servers have the key"
 vault_log_clear
 statuses
 long_tokens
-echo "1..$COUNT"
-[ "$FAILED" = 0 ]
+kms_end

@@ -3,25 +3,9 @@
 # The Vault provider against the Vault test server, or a real one (VAULT_ADDR);
 # and, where the server is ours, against every bad answer. TAP.
 set -u
-cd "$(dirname "$0")/../.." || exit 1
-CLIENT=build/kms/vault-client
-make -s -f Makefile -f tests/kms/kms.mk "$CLIENT" || exit 1
-# shellcheck source=../servers/lib.sh
-. tests/servers/lib.sh
-servers_begin || exit 1
-
-COUNT=0
-FAILED=0
-ok() {
-	COUNT=$((COUNT + 1))
-	if [ "$1" = 0 ]; then
-		echo "ok $COUNT - $2"
-	else
-		FAILED=$((FAILED + 1))
-		echo "not ok $COUNT - $2"
-		printf '%s\n' "$OUT" | sed 's/^/# /'
-	fi
-}
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
+kms_begin vault-client || exit 1
 
 TOKEN_FILE=$SERVERS_DIR/token
 use_token() { printf '%s\n' "$1" >"$TOKEN_FILE"; }
@@ -33,22 +17,6 @@ client() {
 		SSL_CERT_FILE=/dev/null CURL_CA_BUNDLE=/dev/null \
 		"$CLIENT" --address "$VAULT_ADDR" --ca "${CA:-$VAULT_CACERT}" \
 		--token-file "$TOKEN_FILE" --mount "$MOUNT" "$@" 2>&1)
-}
-
-last_line() { grep -v '^# ' <<<"$OUT" | tail -n 1; }
-
-# last ERRNO WORDS NAME: the last command ended with ERRNO and these words
-last() {
-	last_line | grep -Eq -- "^[a-z]+ $1 [0-9]+ .*$2"
-	ok $? "$3"
-}
-
-# in_time MS NAME: the last command took between half of MS and MS + 1 s
-in_time() {
-	local took
-	took=$(last_line | cut -d' ' -f3)
-	[ "$took" -ge $(($1 / 2)) ] && [ "$took" -le $(($1 + 1000)) ]
-	ok $? "$2"
 }
 
 MOUNT=kmsc-t-$$
@@ -406,5 +374,4 @@ if ! vault_is_real; then
 	namespaces
 fi
 vault_api DELETE "sys/mounts/$MOUNT" >/dev/null
-echo "1..$COUNT"
-[ "$FAILED" = 0 ]
+kms_end

@@ -48,7 +48,7 @@ prepare() {
 	gcc -O2 -Wall -Werror -o "$work/root/usr/sbin/places" \
 		"$here/memscan/places.c"
 	gcc -O2 -Wall -Werror -o "$work/root/usr/sbin/marker" \
-		"$here/memscan/marker.c"
+		"$here/guest/marker.c"
 }
 
 # A transit mount and a token of our own
@@ -80,7 +80,7 @@ secrets() {
 		echo "bytes mac $(tail -c 32 "$ram/capsule" | hex)"
 		echo "bytes token $(printf '%s' "$token" | hex)"
 		echo "bytes decoy $(hex <"$work/decoy")"
-		echo "bytes marker $("$work/root/usr/sbin/marker")"
+		echo "bytes marker $("$work/root/usr/sbin/marker" print)"
 	} >"$ram/secrets"
 }
 

@@ -12,6 +12,8 @@ uuid=11111111-2222-4333-8444-555555555555
 uuid2=99999999-8888-4777-8666-555555555555
 
 # --- TAP ---
+# shellcheck source=base-lib.sh
+. "$guest/base-lib.sh"
 tap_count=0
 tap_failed=0
 
@@ -28,27 +30,6 @@ ok() {
 		echo "not ok $tap_count - $name"
 		printf '%s\n' "command: $*" "$output" | sed 's/^/# /'
 	fi
-}
-
-# not COMMAND...: fails if the command succeeds
-not() {
-	! "$@"
-}
-
-# is WANTED GOT
-is() {
-	[ "$1" = "$2" ] || {
-		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
-		return 1
-	}
-}
-
-# like PATTERN TEXT: an extended regular expression
-like() {
-	[[ $2 =~ $1 ]] || {
-		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
-		return 1
-	}
 }
 
 # done_testing: no leak at the end is the last test of each script
@@ -106,21 +87,6 @@ helper() {
 
 upcalls() {
 	grep -c '^start' $t/log
-}
-
-# in_time SECONDS COMMAND...: try until it succeeds; longer on a slow kernel
-in_time() {
-	local end=$((SECONDS + $1 * ${KMSC_SLOW:-1}))
-	shift
-
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || {
-			echo "in vain: $*"
-			"$@"
-			return 1
-		}
-		sleep 0.1
-	done
 }
 
 # --- tables ---

@@ -2,7 +2,8 @@
 /*
  * A marker on a file system, and in the machine's memory.
  *
- *	marker write FILE MIB	fill FILE with it, through the page cache
+ *	marker print		the sixteen bytes that it is, in hex
+ *	marker write FILE MIB	fill FILE with it, and sync it
  *	marker count		print how often it is in physical memory
  *
  * It is put together in registers, a word at a time, so that no copy of it is
@@ -24,14 +25,14 @@
 #define HIDDEN UINT64_C(0x1122334455667788)
 static uint64_t page[WORDS] __attribute__((aligned(PAGE)));
 
-/* The word at @i, different within a page so that nothing looks like it. */
+/* Its two words in turn */
 static uint64_t word(size_t i)
 {
 	uint64_t seed = HIDDEN;
 
 	/* or the compiler would put the result into the program */
 	__asm__("" : "+r"(seed));
-	return (seed ^ MASK) * (2 * i + 1);
+	return (seed ^ MASK) * (2 * (i % 2) + 1);
 }
 
 static void die(const char *what)
@@ -54,10 +55,12 @@ static int write_marker(const char *path, long mib)
 		if (write(fd, page, PAGE) != PAGE)
 			die(path);
 	memset(page, 0, sizeof(page));
+	if (fsync(fd))
+		die(path);
 	return close(fd);
 }
 
-/* Two words in a row at their places: sixteen bytes */
+/* Both words at their places: sixteen bytes */
 static unsigned long in_page(void)
 {
 	unsigned long hits = 0;
@@ -104,12 +107,26 @@ static int count(void)
 	return 0;
 }
 
+/* As it lies in memory, a byte at a time: no copy of it is made. */
+static int print(void)
+{
+	size_t i, k;
+
+	for (i = 0; i < 2; i++)
+		for (k = 0; k < sizeof(uint64_t); k++)
+			printf("%02x", (unsigned int)(word(i) >> 8 * k & 0xff));
+	putchar('\n');
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 4 && !strcmp(argv[1], "write"))
 		return write_marker(argv[2], atol(argv[3]));
+	if (argc == 2 && !strcmp(argv[1], "print"))
+		return print();
 	if (argc == 2 && !strcmp(argv[1], "count"))
 		return count();
-	fprintf(stderr, "usage: marker write FILE MIB | marker count\n");
+	fprintf(stderr, "usage: marker print | write FILE MIB | count\n");
 	return 1;
 }

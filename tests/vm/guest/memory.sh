@@ -15,6 +15,8 @@ t=$(mktemp -d)
 MARKED_MIB=256
 
 # --- TAP ---
+# shellcheck source=base-lib.sh
+. "$(dirname "$0")/base-lib.sh"
 told=0
 # ok NAME COMMAND...
 ok() {
@@ -30,20 +32,6 @@ ok() {
 
 # note WORDS: a figure, for people
 note() { echo "$*"; }
-
-# in_time SECONDS COMMAND...
-in_time() {
-	local end=$((SECONDS + $1))
-	shift
-
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || {
-			echo "in vain: $*"
-			return 1
-		}
-		sleep 0.1
-	done
-}
 
 # --- the host ---
 # host REQUEST: the answer goes to $t/reply
@@ -219,7 +207,7 @@ killed_asking() {
 # --- its data ---
 marker_written() {
 	mkfs.ext4 -q /dev/mapper/vol && mount /dev/mapper/vol /mnt/data &&
-		marker /mnt/data/file $MARKED_MIB && scan || return
+		marker write /mnt/data/file $MARKED_MIB && scan || return
 	note "# the marker: $(total) times in memory" >&3
 	[ "$(total)" -gt $((MARKED_MIB * 32768)) ]
 }
@@ -235,8 +223,8 @@ marker_gone() {
 
 unlocked_and_gone() {
 	dmsetup message vol 0 unlock && in_time 30 state active || return
-	[ "$(marker | wc -c)" = 33 ] &&
-		marker "$t/wanted" 1 && cmp -n 1048576 "$t/wanted" /mnt/data/file &&
+	[ "$(marker print | wc -c)" = 33 ] &&
+		marker write "$t/wanted" 1 && cmp -n 1048576 "$t/wanted" /mnt/data/file &&
 		rm "$t/wanted" && umount /mnt/data && remove
 }
 

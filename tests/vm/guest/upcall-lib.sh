@@ -9,6 +9,8 @@ disk2=/dev/vdb
 t=$(mktemp -d)
 
 # --- TAP ---
+# shellcheck source=base-lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/base-lib.sh"
 tap_count=0
 tap_failed=0
 
@@ -26,24 +28,6 @@ ok() {
 		printf '%s\n' "command: $*" "$output" | sed 's/^/# /'
 		dmesg | tail -n 8 | sed 's/^/# kernel: /'
 	fi
-}
-
-not() {
-	! "$@"
-}
-
-is() {
-	[ "$1" = "$2" ] || {
-		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
-		return 1
-	}
-}
-
-like() {
-	[[ $2 =~ $1 ]] || {
-		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
-		return 1
-	}
 }
 
 done_testing() {
@@ -111,20 +95,6 @@ exec(sys.argv[1])
 json.dump(t, sys.stdout)' "$1" >"$t/token.json"
 	cryptsetup token remove --token-id 0 "$dev"
 	cryptsetup token import --token-id 0 --json-file "$t/token.json" "$dev"
-}
-
-# in_time SECONDS COMMAND...: try until it succeeds; longer on a slow kernel
-in_time() {
-	local end=$((SECONDS + $1 * ${KMSC_SLOW:-1}))
-	shift
-
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || {
-			echo "in vain: $*"
-			return 1
-		}
-		sleep 0.1
-	done
 }
 
 # Programs and libraries come over 9p, on a slow machine a second for each

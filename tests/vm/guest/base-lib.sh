@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash
+#
+# What all tests in the guest say of a command. Sourced, mostly by kernel-lib.sh
+# and upcall-lib.sh.
+
+# not COMMAND...: fails if the command succeeds
+not() {
+	! "$@"
+}
+
+# is WANTED GOT
+is() {
+	[ "$1" = "$2" ] || {
+		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
+		return 1
+	}
+}
+
+# like PATTERN TEXT: an extended regular expression
+like() {
+	[[ $2 =~ $1 ]] || {
+		printf 'wanted: %s\ngot:    %s\n' "$1" "$2"
+		return 1
+	}
+}
+
+# in_time SECONDS COMMAND...: try until it succeeds; longer on a slow kernel
+in_time() {
+	local end=$((SECONDS + $1 * ${KMSC_SLOW:-1}))
+	shift
+
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || {
+			echo "in vain: $*"
+			"$@"
+			return 1
+		}
+		sleep 0.1
+	done
+}
