@@ -236,6 +236,13 @@ int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	return 0;
 }
 
+bool kms_key_gone(const struct op *op, struct kms *kms)
+{
+	struct op own = *op;
+
+	return !kms->ops->look || kms->ops->look(&own, kms) == -ENOENT;
+}
+
 int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
 {
 	if (!kms->ops->newest_version)

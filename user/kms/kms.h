@@ -114,6 +114,13 @@ int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	     struct kms_item *items, size_t n);
 
 /**
+ * kms_key_gone() - after -ENOENT from kms_unwrap(): is it the master key that
+ * the KMS does not have, or what the ciphertext asks for (a version that never
+ * was)? @op keeps its words.
+ */
+bool kms_key_gone(const struct op *op, struct kms *kms);
+
+/**
  * kms_newest_version() - newest version of the master key (vault), to tell
  * which wrapped capsules are stale
  * Return: 0, -EOPNOTSUPP where there are no versions.
@@ -156,6 +163,11 @@ struct kms_ops {
 	 */
 	int (*many)(struct op *op, struct kms *kms, enum kms_verb verb,
 		    struct kms_item *const *items, size_t n);
+	/*
+	 * Is the master key there? -ENOENT: no; else there, or not known.
+	 * NULL: unwrap says -ENOENT of the key alone, whatever the ciphertext.
+	 */
+	int (*look)(struct op *op, struct kms *kms);
 	int (*newest_version)(struct op *op, struct kms *kms, uint32_t *ret);
 	int (*renew)(struct op *op, struct kms *kms, struct kms_health *ret);
 	void (*keep)(struct kms *kms);

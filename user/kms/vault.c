@@ -268,6 +268,12 @@ static int vault_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	return r;
 }
 
+/* By decrypting, which every token may that opens volumes. */
+static int vault_look(struct op *op, struct kms *kms)
+{
+	return probe_decrypt(op, to_vault(kms));
+}
+
 static int vault_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
 {
 	struct vault_key key;
@@ -373,6 +379,7 @@ const struct kms_ops kms_vault_ops = {
 	.unwrap = vault_unwrap,
 	.rewrap = vault_rewrap,
 	.many = vault_many,
+	.look = vault_look,
 	.newest_version = vault_newest_version,
 	.renew = vault_renew,
 	.keep = vault_keep,

@@ -270,7 +270,7 @@ static int open_capsule(struct op *op, const struct unlock_plan *plan,
 	if (r < 0)
 		return r;
 	r = kms_unwrap(op, kms, &b->wrapped, &plain);
-	if (r == -ENOENT)
+	if (r == -ENOENT && kms_key_gone(op, kms))
 		r = key_gone(op);
 	if (r == 0)
 		r = capsule_decode(op, &plain, ret);
