@@ -153,7 +153,7 @@ mode_of() {
 	client --uid 1 --mode "$expected" "$@" wrap other-mode unwrap
 	says '^unwrap EKEYREJECTED [0-9]+ $' "... a header cannot choose another"
 	for how in flip-data flip-iv cut-data cut-iv; do
-		client --uid 1 --mode "$expected" "$@" wrap $how unwrap
+		client --uid 1 --mode "$expected" "$@" wrap "$how" unwrap
 		# an identity cipher; what it lets through is for the capsule
 		[[ $how = flip-* || $expected$how = ctrcut-data ]] ||
 			says '^unwrap EKEYREJECTED [0-9]+ $' "... $how"
@@ -167,22 +167,22 @@ modes() {
 	local uid v
 	uid=$(kmip_admin create)
 	for v in 1.4 2.0; do
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" \
 			--mode none wrap
 		last OK 'gcm data 256 iv 12 tag 16' "PyKMIP $v: GCM with a tag"
 	done
 	for v in 1.2 1.3; do
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" \
 			--mode none check wrap unwrap
 		last OK 'same$' "PyKMIP $v loses GCM's tag: another way"
 		grep -q "^wrap OK [0-9]* ctr data 256 iv 16 tag 0" <<<"$OUT"
 		ok $? "... which is CTR"
-		client --address "$KMIP_ADDR" --uid "$uid" --version $v \
+		client --address "$KMIP_ADDR" --uid "$uid" --version "$v" \
 			--mode cbc check wrap unwrap
 		last OK 'same$' "PyKMIP $v: CBC"
 		for how in cut-data cut-iv; do
 			client --address "$KMIP_ADDR" --uid "$uid" \
-				--version $v --mode cbc wrap $how unwrap
+				--version "$v" --mode cbc wrap "$how" unwrap
 			last EKEYREJECTED '$' "... $how"
 		done
 	done
@@ -319,7 +319,7 @@ hostile() {
 	bad close-tcp EHOSTUNREACH 'during the TLS handshake|broke'
 	for mode in silent-tcp silent no-answer truncated-open header-only \
 		drip=400; do
-		bad $mode ETIMEDOUT 'did not answer in time'
+		bad "$mode" ETIMEDOUT 'did not answer in time'
 		in_time 1500 "$mode: the deadline is kept"
 	done
 	bad close EHOSTUNREACH 'without an answer'
@@ -327,19 +327,19 @@ hostile() {
 	bad truncated EPROTO 'cut its answer short'
 	for mode in garbage zeros wrong-tag wrong-type oversized \
 		oversized-max endless; do
-		bad $mode EPROTO 'no KMIP message, or is too long'
+		bad "$mode" EPROTO 'no KMIP message, or is too long'
 	done
 	for mode in inner-too-long empty-message deep no-status no-item \
 		two-items wrong-operation; do
-		bad $mode EPROTO 'malformed KMIP message'
+		bad "$mode" EPROTO 'malformed KMIP message'
 	done
 	# the answer to Encrypt alone is bad
 	for mode in no-data no-payload data-as-text; do
-		bad $mode EPROTO 'answer to Encrypt is malformed' \
+		bad "$mode" EPROTO 'answer to Encrypt is malformed' \
 			--operation 1f
 	done
 	for mode in data=31 data=0 data=60000; do
-		bad $mode EPROTO 'wrong length' --operation 1f
+		bad "$mode" EPROTO 'wrong length' --operation 1f
 	done
 	bad no-tag EOPNOTSUPP 'without giving a tag' --operation 1f
 	bad append-tag EOPNOTSUPP 'without giving a tag' --operation 1f
@@ -356,7 +356,7 @@ hostile() {
 decrypt_reasons() {
 	local reason port
 	for reason in A 100 7 6 24 3E 34; do
-		port=$(bad_server_start x --mode status=$reason --operation 20)
+		port=$(bad_server_start x --mode status="$reason" --operation 20)
 		client --address "127.0.0.1:$port" --uid 1 wrap unwrap
 		bad_server_stop x
 		says '^unwrap EKEYREJECTED [0-9]+ $' "Decrypt answers $reason"
@@ -409,7 +409,7 @@ import socket, sys, time
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.bind(("127.0.0.99", int(sys.argv[1])))
     open(sys.argv[2], "w").close()
-    time.sleep(60)' $port "$SERVERS_DIR/dns-ready" &
+    time.sleep(60)' "$port" "$SERVERS_DIR/dns-ready" &
 	wait_for 10 test -e "$SERVERS_DIR/dns-ready"
 	# shellcheck disable=SC2016 # the inner shell expands it
 	OUT=$(unshare -m sh -c 'mount --bind "$1" /etc/resolv.conf && shift &&
