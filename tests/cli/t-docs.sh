@@ -21,7 +21,7 @@ ok "... and an option that is missing would be seen" not \
 	compare "$CLI_DIR/without.8"
 sed 's/^\.Cm list$/.Cm lists/' "$TOP/man/kmscrypt.8" >"$CLI_DIR/other.8"
 ok "... and a command, too" not compare "$CLI_DIR/other.8"
-for page in "$TOP"/man/*.8; do
+for page in "$TOP"/man/*.[58]; do
 	OUT=$(mandoc -Tlint -Wwarning "$page" 2>&1)
 	ok "${page##*/} is clean" [ -z "$OUT" ]
 done
