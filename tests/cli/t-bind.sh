@@ -106,8 +106,9 @@ kmip_start
 # --- a dead KMS, with another binding to help ---
 ends 0 "bind to KMIP again" bind "$a" --name kmip
 kmip_stop
-ends 0 "kms set with the old KMS dead, through the other" kms set local \
-	--name kmip
+ends 5 "kms set local for a KMS" kms set local --name kmip
+ends 0 "a downgrade with the KMS dead, through the other" \
+	kms unset --allow-downgrade --name kmip
 ok "... has moved only its own" bound_to "$a" vault local
 ok "... which opens" opens "$a" "$key"
 ends 0 "unset of an entry after unbind" unbind "$a" --name kmip

@@ -122,7 +122,12 @@ e=$(image e)
 ends 0 "a volume of another entry" format "$e" --name second
 ok "a move of the first" set_vault k --json
 ok "... leaves the second alone" bound_to "$e" local
-ends 0 "back to local" kms set local
+ends 5 "a key file in place of a KMS, by kms set" kms set local
+says "--allow-downgrade" "... names what gives a KMS up"
+ok "... changes nothing" bound_to "$a" vault
+ends 0 "back to local" kms unset --allow-downgrade
+ends 5 "... again" kms unset --allow-downgrade
+says "There is nothing to give up" "... says why"
 ok "... opens" opens "$a" "$key_a"
 ok "... bound locally alone" bound_to "$a" local
 # The copy's generation is gone from this host: no pin decides that.

@@ -26,7 +26,9 @@ ends 0 "nothing is stale" kms rewrap --json
 ok "... so nothing is done" [ "$(summary rewrapped)$(summary current)" = 01 ]
 ok "... the header is untouched" [ "$(sha256sum <"$a")" = "$before" ]
 vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
-ends 0 "a dry run after a rotation" kms rewrap --dry-run --json
+ends 0 "a dry run after a rotation" kms rewrap --dry-run
+shows ": to be rewrapped" "... says what would happen"
+ends 0 "... as JSON" kms rewrap --dry-run --json
 ok "... finds one" [ "$(summary rewrapped)" = 1 ]
 ok "... and changes nothing" [ "$(sha256sum <"$a")" = "$before" ]
 vault_is_real || vault_log_clear

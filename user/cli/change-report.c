@@ -118,7 +118,7 @@ static int print_json(const struct change *c)
 	return c->report ? output_json_line(obj) : output_json(obj);
 }
 
-static void print_item(const struct change_item *item)
+static void print_item(const struct change *c, const struct change_item *item)
 {
 	const char *uuid = *item->uuid ? item->uuid : "-";
 	const char *device = *item->device ? item->device : "-";
@@ -127,7 +127,10 @@ static void print_item(const struct change_item *item)
 		output_line("  %s %s: FAILED: %s", uuid, device,
 			    message_of(item));
 	else
-		output_line("  %s %s: %s", uuid, device,
+		output_line("  %s %s: %s%s", uuid, device,
+			    c->dry_run && item->outcome == REBIND_DONE ?
+				    "to be " :
+				    "",
 			    outcomes[item->outcome]);
 }
 
@@ -144,7 +147,7 @@ void change_report_item(struct change *c, const struct change_item *item)
 		return;
 	if (p->bar)
 		progress_clear(p->bar);
-	print_item(item);
+	print_item(c, item);
 	fflush(stdout);
 }
 
@@ -159,7 +162,7 @@ void change_report_tick(const struct change *c)
 static void print_items(const struct change *c)
 {
 	for (size_t i = 0; !c->report && i < c->n; i++)
-		print_item(&c->items[i]);
+		print_item(c, &c->items[i]);
 }
 
 static void print_oldest(const struct change *c)

@@ -393,6 +393,15 @@ static int set_open_only(struct op *op, struct change *c, struct work *w,
 	return r ? r : adopt_save(op, &w->entry, g, &ids);
 }
 
+/* Nobody gives up the KMS's veto without having said so. */
+static int refuse_local(struct op *op, const struct change *c)
+{
+	op_next(op, "To give the KMS up: 'kmscrypt kms unset "
+		    "--allow-downgrade'. For a key file beside it, name "
+		    "another entry with --name.");
+	return op_fail(op, -EBUSY, "entry '%s' has its key in a KMS", c->name);
+}
+
 int change_set(struct op *op, struct change *c, struct generation *g)
 {
 	_cleanup_work_ struct work w = { .lock = -1 };
@@ -404,6 +413,8 @@ int change_set(struct op *op, struct change *c, struct generation *g)
 	cur = current_of(&w.entry);
 	if (cur && cur->provider == KMS_LOCAL && g->provider == KMS_LOCAL)
 		return keep_local(op, c, &w, g);
+	if (cur && g->provider == KMS_LOCAL)
+		return refuse_local(op, c);
 	return g->open_only ? set_open_only(op, c, &w, g) :
 			      set_other(op, c, &w, g);
 }
@@ -514,6 +525,8 @@ int change_downgrade(struct op *op, struct change *c)
 	if (cur && cur->provider == KMS_LOCAL) {
 		if (w.entry.ngenerations > 1)
 			return keep_local(op, c, &w, &g);
+		op_next(op, "There is nothing to give up; 'kmscrypt kms set' "
+			    "moves its volumes to a KMS.");
 		return op_fail(op, -EBUSY,
 			       "entry '%s' uses a key file on this host "
 			       "already",
