@@ -86,7 +86,7 @@ int cmd_kms_check(struct cli *cli)
 	if (!r)
 		r = kms_open(&cli->op, &g, &kms);
 	if (!r)
-		r = kms_check(&cli->op, kms, &health);
+		r = kms_check_saved(&cli->op, kms, &health);
 	if (r)
 		return r;
 	us = now_us() - start;

@@ -22,5 +22,5 @@ int entry_open(struct cli *cli, const char *name, struct generation *g,
 		r = kms_may_wrap(&cli->op, g);
 	if (!r)
 		r = kms_open(&cli->op, g, ret);
-	return r ? r : kms_check(&cli->op, *ret, &health);
+	return r ? r : kms_check_saved(&cli->op, *ret, &health);
 }

@@ -10,7 +10,7 @@ struct kms;
 /**
  * entry_open() - the current generation of entry @name, with a proven session
  * @g:	zeroed; generation_free() it after kms_close(@ret), also after a failure
- * Return: 0, -ENODATA: no such entry, -errno of kms_check().
+ * Return: 0, -ENODATA: no such entry, -errno of kms_check_saved().
  */
 int entry_open(struct cli *cli, const char *name, struct generation *g,
 	       struct kms **ret);

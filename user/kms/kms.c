@@ -236,11 +236,17 @@ int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	return 0;
 }
 
-bool kms_key_gone(const struct op *op, struct kms *kms)
+int kms_key_gone(struct op *op, struct kms *kms, int err)
 {
 	struct op own = *op;
 
-	return !kms->ops->look || kms->ops->look(&own, kms) == -ENOENT;
+	if (err != -ENOENT || !kms)
+		return err;
+	if (kms->ops->look && kms->ops->look(&own, kms) != -ENOENT)
+		return err;
+	op_next(op, "The key is gone: only the KMS's administrator can bring "
+		    "it back.");
+	return -EKEYREVOKED;
 }
 
 int kms_newest_version(struct op *op, struct kms *kms, uint32_t *ret)
@@ -325,4 +331,9 @@ int kms_check(struct op *op, struct kms *kms, struct kms_health *ret)
 		return r;
 	*ret = health;
 	return 0;
+}
+
+int kms_check_saved(struct op *op, struct kms *kms, struct kms_health *ret)
+{
+	return kms_key_gone(op, kms, kms_check(op, kms, ret));
 }

@@ -114,11 +114,21 @@ int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
 	     struct kms_item *items, size_t n);
 
 /**
- * kms_key_gone() - after -ENOENT from kms_unwrap(): is it the master key that
- * the KMS does not have, or what the ciphertext asks for (a version that never
- * was)? @op keeps its words.
+ * kms_key_gone() - what @err means of a master key that was there: it wrapped
+ * what is unwrapped, or the generation was saved with it
+ * @kms: may be NULL, then there is nothing to ask
+ *
+ * That there is no such key (-ENOENT) is the KMS's no. Not so when it lacks
+ * what the ciphertext asks for, a version that never was. Return: -EKEYREVOKED
+ * with advice and the words that are in @op; else @err.
  */
-bool kms_key_gone(const struct op *op, struct kms *kms);
+int kms_key_gone(struct op *op, struct kms *kms, int err);
+
+/**
+ * kms_check_saved() - kms_check() of a generation that was proven before
+ * Return: as kms_check(), and -EKEYREVOKED when the key is there no more.
+ */
+int kms_check_saved(struct op *op, struct kms *kms, struct kms_health *ret);
 
 /**
  * kms_newest_version() - newest version of the master key (vault), to tell

@@ -437,6 +437,8 @@ static int rewrap_new_key(struct op *op, struct change *c, struct work *w,
 		r = fresh_id(g);
 	if (!r)
 		r = prove(op, c, w, g);
+	if (update)
+		r = kms_key_gone(op, w->kms, r);
 	if (!r)
 		r = install(op, c, w, g, update);
 	return r ? r : follow(op, c, w, g);
@@ -484,6 +486,7 @@ int change_rewrap(struct op *op, struct change *c, const char *new_key_uid)
 	r = kms_open(op, &g, &w.kms);
 	if (!r)
 		r = kms_newest_version(op, w.kms, &c->newest);
+	r = kms_key_gone(op, w.kms, r);
 	c->kind = CHANGE_UPDATED;
 	return r ? r : follow(op, c, &w, &g);
 }

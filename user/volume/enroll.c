@@ -66,11 +66,8 @@ static int check_key(struct work *w)
 static int unwrap(struct work *w, struct kms *kms, const struct header *h,
 		  const struct binding *b, struct capsule *ret)
 {
-	_cleanup_secret_ struct secret plain = SECRET_EMPTY;
-	int r = kms_unwrap(w->op, kms, &b->wrapped, &plain);
+	int r = unlock_unwrap(w->op, kms, NULL, b, ret);
 
-	if (!r)
-		r = capsule_decode(w->op, &plain, ret);
 	if (!r && !secret_equal(&ret->key, w->e->key))
 		r = op_fail(w->op, -EKEYREJECTED, CAPSULE_REJECTED);
 	if (!r && capsule_verify(w->op, ret, h, b->key_bytes, binding_flags(b)))

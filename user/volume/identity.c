@@ -72,14 +72,11 @@ static void set_uuid(struct header *h, const uint8_t b[KMSC_UUID_BYTES])
 static int unwrap(struct work *w, const struct unlock_candidate *c,
 		  struct part *p, struct capsule *ret)
 {
-	_cleanup_secret_ struct secret plain = SECRET_EMPTY;
 	struct header h = w->plan.header; /* borrows all */
 	int r = kms_open(w->op, &c->generation, &p->kms);
 
 	if (!r)
-		r = kms_unwrap(w->op, p->kms, &p->binding->wrapped, &plain);
-	if (!r)
-		r = capsule_decode(w->op, &plain, ret);
+		r = unlock_unwrap(w->op, p->kms, NULL, p->binding, ret);
 	if (r)
 		return r;
 	set_uuid(&h, ret->uuid);

@@ -101,14 +101,9 @@ static bool is_target(const struct rebind *b, const struct binding *binding)
 static int unwrap(struct op *op, struct kms *kms, const struct header *h,
 		  const struct binding *b, bool copy, struct capsule *ret)
 {
-	_cleanup_secret_ struct secret plain = SECRET_EMPTY;
 	struct registry_volume v = { 0 };
-	int r = kms_unwrap(op, kms, &b->wrapped, &plain);
+	int r = unlock_unwrap(op, kms, h, b, ret);
 
-	if (!r)
-		r = capsule_decode(op, &plain, ret);
-	if (!r)
-		r = capsule_verify(op, ret, h, b->key_bytes, binding_flags(b));
 	if (r)
 		return r;
 	r = registry_load(op, h->uuid, &v);
@@ -531,6 +526,7 @@ static void rewrap_stale(struct op *op, struct rebind *b,
 			items[i].err = r;
 			items[i].op = *op;
 		}
+		items[i].err = kms_key_gone(&items[i].op, b->kms, items[i].err);
 		take_rewrapped(&stale[i], &items[i]);
 	}
 }

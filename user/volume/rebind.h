@@ -111,7 +111,7 @@ uint32_t rebind_oldest(const struct rebind *b, const struct header *h);
 /**
  * rebind_unwrap() - binding @b of @h through @kms, with all checks
  * @ret:	capsule_free() it, also after a failure
- * Return: 0; -errno of kms_unwrap(); -EKEYREJECTED: capsule or pin.
+ * Return: 0; -errno of unlock_unwrap(); -EKEYREJECTED also for a pin.
  */
 int rebind_unwrap(struct op *op, struct kms *kms, const struct header *h,
 		  const struct binding *b, struct capsule *ret);

@@ -246,41 +246,31 @@ int unlock_prepare(struct op *op, const struct luks_place *place,
 	return prepare_candidates(op, req, ret);
 }
 
-/* The key was there, it wrapped this: that there is none is the KMS's no. */
-static int key_gone(struct op *op)
-{
-	op_next(op, "The key is gone: only the KMS's administrator can bring "
-		    "it back.");
-	return -EKEYREVOKED;
-}
-
-/*
- * From the ciphertext to a verified capsule. Whatever in it says "rejected"
- * (the KMS, the MAC, the form, the description) says it in the same words.
- */
-static int open_capsule(struct op *op, const struct unlock_plan *plan,
-			const struct unlock_candidate *c, struct capsule *ret)
+int unlock_unwrap(struct op *op, struct kms *kms, const struct header *h,
+		  const struct binding *b, struct capsule *ret)
 {
 	_cleanup_secret_ struct secret plain = SECRET_EMPTY;
-	const struct binding *b = &plan->header.bindings[c->binding];
-	_cleanup_kms_ struct kms *kms = NULL;
-	int r;
+	int r = kms_unwrap(op, kms, &b->wrapped, &plain);
 
-	r = kms_open(op, &c->generation, &kms);
-	if (r < 0)
-		return r;
-	r = kms_unwrap(op, kms, &b->wrapped, &plain);
-	if (r == -ENOENT && kms_key_gone(op, kms))
-		r = key_gone(op);
-	if (r == 0)
+	r = kms_key_gone(op, kms, r);
+	if (!r)
 		r = capsule_decode(op, &plain, ret);
-	if (r == 0)
-		r = capsule_verify(op, ret, &plan->header, b->key_bytes,
-				   binding_flags(b));
+	if (!r && h)
+		r = capsule_verify(op, ret, h, b->key_bytes, binding_flags(b));
 	if (r != -EKEYREJECTED)
 		return r;
 	op_clear(op);
 	return op_fail(op, r, CAPSULE_REJECTED);
+}
+
+static int open_capsule(struct op *op, const struct unlock_plan *plan,
+			const struct unlock_candidate *c, struct capsule *ret)
+{
+	const struct binding *b = &plan->header.bindings[c->binding];
+	_cleanup_kms_ struct kms *kms = NULL;
+	int r = kms_open(op, &c->generation, &kms);
+
+	return r ? r : unlock_unwrap(op, kms, &plan->header, b, ret);
 }
 
 static struct unlock_terms terms_of(const struct unlock_plan *plan,

@@ -123,6 +123,18 @@ int unlock_candidate(struct op *op, const struct unlock_plan *plan, size_t i,
 		     struct unlocked *ret);
 
 /**
+ * unlock_unwrap() - from a binding to its capsule; all that unwrap do it here
+ * @h:		the header that it has to be bound to; NULL: not compared
+ * @ret:	capsule_free() it, also after a failure
+ *
+ * Whatever says "rejected" (the KMS, the MAC, the form, the description) says
+ * it in the same words. Return: 0; -EKEYREVOKED also when the key that wrapped
+ * it is no more; -EKEYREJECTED; -errno of kms_unwrap().
+ */
+int unlock_unwrap(struct op *op, struct kms *kms, const struct header *h,
+		  const struct binding *b, struct capsule *ret);
+
+/**
  * unlock_wrap() - make a binding: bind @c to @h, encode, wrap
  * @c:		key, policy, lease, cap, epoch set; uuid, desc and created are
  *		set here
