@@ -145,4 +145,23 @@ ok "... is JSON" [ "$(field error.code)" = 1 ]
 CODE=$? ERR=$(cat "$CLI_DIR/stderr")
 ok "a full disk behind stdout is an error" [ "$CODE" = 8 ]
 
+# --- a container: no device-mapper, whatever this machine has ---
+bare() {
+	CODE=0
+	# shellcheck disable=SC2016 # the inner shell expands it
+	ERR=$(unshare -m bash -c 'mkdir -p /dev/mapper &&
+		mount -t tmpfs none /dev/mapper &&
+		mount --bind /dev/null /proc/misc &&
+		mount --bind /dev/null /proc/devices && exec "$@"' bash \
+		"$KMSCRYPT" "$@" 2>&1 >/dev/null </dev/null) || CODE=$?
+}
+for command in status close lock unlock; do
+	bare "$command" nothing
+	ok "$command without device-mapper" [ "$CODE" = 8 ]
+	says "there is no device-mapper here" "... says so"
+	says "modprobe dm_mod" "... and what to do"
+done
+bare list
+ok "list without device-mapper: nothing is open" [ "$CODE$ERR" = 0 ]
+
 cli_end

@@ -97,10 +97,10 @@ static void renew_all(struct cli *cli, const char *uuid)
 	size_t n = 0;
 
 	op_init(&op, 0);
-	/* Without device-mapper (a container) nothing is open. */
-	(void)mapping_list(&op, &all, &n);
+	/* The lease is changed; who has it open gets it at the next renewal. */
+	(void)mapping_find(&op, uuid, NULL, true, &all, &n);
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(all[i].uuid, uuid) && all[i].live)
+		if (all[i].live)
 			renew(cli, all[i].name);
 	free(all);
 }

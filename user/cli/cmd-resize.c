@@ -4,7 +4,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/json.h"
 #include "cli/cli.h"
@@ -52,45 +51,28 @@ static int report(struct cli *cli, const struct size *s)
 	return output_json(obj);
 }
 
-/* The same device has many names. */
-static bool same_device(const char *a, const char *b)
-{
-	struct stat x, y;
-
-	return !stat(a, &x) && !stat(b, &y) && S_ISBLK(x.st_mode) &&
-	       x.st_rdev == y.st_rdev;
-}
-
 /* A device by its path: as which mapping is it open? "" for none. */
-static void find_mapping(const struct volume_where *where, const char *uuid,
-			 char ret[MAPPING_NAME_MAX])
+static int find_mapping(struct cli *cli, const struct volume_where *where,
+			const char *uuid, char ret[MAPPING_NAME_MAX])
 {
 	char dm_uuid[MAPPING_UUID_MAX];
 	struct mapping *all = NULL;
-	struct op op;
 	size_t n = 0;
+	int r;
 
 	*ret = '\0';
 	if (where->mapping) {
 		strcpy(ret, where->mapping);
-		return;
+		return 0;
 	}
-	op_init(&op, 0);
-	/* Without device-mapper (a container) nothing is open. */
-	(void)mapping_list(&op, &all, &n);
-	for (size_t i = 0; i < n && !*ret; i++) {
-		char below[MAPPING_DEVICE_MAX];
-
+	r = mapping_find(&cli->op, uuid, where->device, false, &all, &n);
+	for (size_t i = 0; i < n && !*ret; i++)
 		/* One that dmsetup made may be short on purpose. */
-		if (strcmp(all[i].uuid, uuid) ||
-		    mapping_dm_uuid(uuid, all[i].name, dm_uuid) ||
-		    strcmp(dm_uuid, all[i].dm_uuid) ||
-		    mapping_device(&op, all[i].name, below) ||
-		    !same_device(below, where->device))
-			continue;
-		strcpy(ret, all[i].name);
-	}
+		if (!mapping_dm_uuid(uuid, all[i].name, dm_uuid) &&
+		    !strcmp(dm_uuid, all[i].dm_uuid))
+			strcpy(ret, all[i].name);
 	free(all);
+	return r;
 }
 
 int cmd_resize(struct cli *cli)
@@ -116,8 +98,8 @@ int cmd_resize(struct cli *cli)
 	s.uuid = h.uuid;
 	s.fixed = h.segment.size;
 	s.before = s.now;
-	find_mapping(&where, h.uuid, name);
-	if (*name) {
+	r = find_mapping(cli, &where, h.uuid, name);
+	if (!r && *name) {
 		s.name = name;
 		r = mapping_resize(&cli->op, name, s.now, &s.before);
 	}

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "volume/luks.h"
@@ -12,39 +10,18 @@
 #include "volume/pins.h"
 #include "volume/unlock.h"
 
-/* Is mapping @m on @device? An image file may be below any loop device. */
-static bool is_on(const struct mapping *m, const char *device)
-{
-	char below[MAPPING_DEVICE_MAX];
-	struct stat a, b;
-	struct op op;
-
-	op_init(&op, 0);
-	if (stat(device, &a) || mapping_device(&op, m->name, below))
-		return true;
-	if (S_ISREG(a.st_mode))
-		return !strncmp(below, "/dev/loop", strlen("/dev/loop"));
-	return stat(below, &b) || a.st_rdev == b.st_rdev;
-}
-
 int volume_check_closed(struct cli *cli, const char *uuid, const char *device,
 			const char *next)
 {
 	struct mapping *all = NULL;
-	struct op op;
 	size_t n = 0;
-	int r = 0;
+	int r = mapping_find(&cli->op, uuid, device, true, &all, &n);
 
-	op_init(&op, 0);
-	/* Without device-mapper (a container) nothing is open. */
-	(void)mapping_list(&op, &all, &n);
-	for (size_t i = 0; !r && i < n; i++)
-		if (!strcmp(all[i].uuid, uuid) &&
-		    (!device || is_on(&all[i], device)))
-			r = op_fail(&cli->op, -EBUSY, "volume %s is open as %s",
-				    uuid, all[i].name);
-	if (r)
+	if (!r && n) {
+		r = op_fail(&cli->op, -EBUSY, "volume %s is open as %s", uuid,
+			    all[0].name);
 		op_next(&cli->op, "%s", next);
+	}
 	free(all);
 	return r;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <libdevmapper.h>
@@ -51,6 +52,12 @@ static void task_destroyp(struct dm_task **t)
 
 static int fail(struct op *op, const char *name, int err)
 {
+	if (err == -EOPNOTSUPP) {
+		op_next(op, "Run 'modprobe dm_mod'; a container needs the "
+			    "host's /dev/mapper/control.");
+		return op_fail(op, err, "%s: there is no device-mapper here",
+			       name);
+	}
 	if (!said[0])
 		return op_fail(op, err, "%s: %s", name, strerror(-err));
 	return op_fail(op, err, "%s: %s", name, said);
@@ -66,8 +73,9 @@ static int task_new(int type, const char *name, struct dm_task **ret)
 	if (access(UDEV_CONTROL, F_OK) < 0)
 		dm_udev_set_sync_support(0);
 	t = dm_task_create(type);
+	/* It asks the driver for its version first: that is what it lacks. */
 	if (!t)
-		return -ENOMEM;
+		return -EOPNOTSUPP;
 	if (name && !dm_task_set_name(t, name)) {
 		dm_task_destroy(t);
 		return -EINVAL;
@@ -135,7 +143,7 @@ static int create_empty(struct op *op, const char *name, const char *dm_uuid)
 
 	r = task_new(DM_DEVICE_CREATE, name, &t);
 	if (r < 0)
-		return r;
+		return fail(op, name, r);
 	if (!dm_task_set_uuid(t, dm_uuid) ||
 	    !dm_task_set_add_node(t, DM_ADD_NODE_ON_RESUME))
 		return -ENOMEM;
@@ -278,9 +286,8 @@ static int target_params(struct op *op, int type, const char *name, char **ret,
 	int r;
 
 	r = task_new(type, name, &t);
-	if (r < 0)
-		return r;
-	r = task_run(t);
+	if (r == 0)
+		r = task_run(t);
 	if (r < 0)
 		return fail(op, name, r);
 	dm_get_next_target(t, NULL, &start, &len, &target, &params);
@@ -413,6 +420,58 @@ int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n)
 		qsort(list, n, sizeof(*list), compare);
 	*ret = list;
 	*ret_n = n;
+	return 0;
+}
+
+enum nearness { PLACE_OTHER, PLACE_UNKNOWN, PLACE_SAME };
+
+/* Is mapping @name on @device? An image may be below any loop device. */
+static enum nearness place_of(const char *name, const char *device)
+{
+	char below[MAPPING_DEVICE_MAX];
+	struct stat a, b;
+	struct op op;
+
+	op_init(&op, 0);
+	if (mapping_device(&op, name, below))
+		return PLACE_UNKNOWN;
+	/* One device has many names, and may have no node. */
+	if (!strcmp(below, device))
+		return PLACE_SAME;
+	if (stat(device, &a))
+		return PLACE_UNKNOWN;
+	if (S_ISREG(a.st_mode))
+		return strncmp(below, "/dev/loop", strlen("/dev/loop")) ?
+			       PLACE_OTHER :
+			       PLACE_UNKNOWN;
+	if (stat(below, &b))
+		return PLACE_UNKNOWN;
+	return S_ISBLK(a.st_mode) && a.st_rdev == b.st_rdev ? PLACE_SAME :
+							      PLACE_OTHER;
+}
+
+int mapping_find(struct op *op, const char *uuid, const char *device,
+		 bool maybe, struct mapping **ret, size_t *ret_n)
+{
+	enum nearness least = maybe ? PLACE_UNKNOWN : PLACE_SAME;
+	struct mapping *all = NULL;
+	size_t n = 0, kept = 0;
+	int r = mapping_list(op, &all, &n);
+
+	*ret = NULL;
+	*ret_n = 0;
+	if (r == -EOPNOTSUPP) {
+		op_clear(op);
+		return 0;
+	}
+	if (r)
+		return r;
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(all[i].uuid, uuid) &&
+		    (!device || place_of(all[i].name, device) >= least))
+			all[kept++] = all[i];
+	*ret = all;
+	*ret_n = kept;
 	return 0;
 }
 

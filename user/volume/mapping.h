@@ -7,6 +7,8 @@
  * errno of the kernel's ioctl is passed on unchanged: for a table that was
  * refused it is the reason that the helper rejected the key with.
  *
+ * All return -EOPNOTSUPP where there is no device-mapper.
+ *
  * udev: waits for the cookie when udev runs; without it (no control socket,
  * or DM_DISABLE_UDEV set) libdevmapper makes the nodes.
  */
@@ -63,8 +65,23 @@ int mapping_remove(struct op *op, const char *name, bool deferred);
 /** mapping_info() - look at @name. 0; -ENXIO: no such one or not ours. */
 int mapping_info(struct op *op, const char *name, struct mapping *ret);
 
-/** mapping_list() - all of ours, sorted by name; the caller frees *@ret. */
+/**
+ * mapping_list() - all of ours, sorted by name; the caller frees *@ret
+ * Return: 0; -EOPNOTSUPP: this kernel or container has no device-mapper, so
+ * nothing is open here; -errno.
+ */
 int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n);
+
+/**
+ * mapping_find() - the mappings of a volume, as mapping_list()
+ * @device:	only those on this device or image; NULL: on any
+ * @maybe:	also those of which that cannot be told: the device is gone, or
+ *		an image and a loop device
+ *
+ * Return: 0, none as well, and where there is no device-mapper; -errno.
+ */
+int mapping_find(struct op *op, const char *uuid, const char *device,
+		 bool maybe, struct mapping **ret, size_t *ret_n);
 
 /**
  * mapping_status() - the target's status text

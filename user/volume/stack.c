@@ -84,18 +84,6 @@ static int add_holders(struct op *op, struct stack *s, dev_t dev)
 	return r;
 }
 
-/* Another mapping of the same volume, and not of a clone */
-static bool is_same(const struct mapping *m, const char *uuid,
-		    const char *device)
-{
-	char below[MAPPING_DEVICE_MAX];
-	struct op op;
-
-	op_init(&op, 0);
-	return !strcmp(m->uuid, uuid) && m->live &&
-	       !mapping_device(&op, m->name, below) && !strcmp(below, device);
-}
-
 int stack_find(struct op *op, const char *name, struct stack *ret)
 {
 	char device[MAPPING_DEVICE_MAX];
@@ -108,12 +96,13 @@ int stack_find(struct op *op, const char *name, struct stack *ret)
 	if (!r)
 		r = mapping_device(op, name, device);
 	if (!r)
-		r = mapping_list(op, &all, &n);
+		/* others of the same volume, and not of a clone */
+		r = mapping_find(op, m.uuid, device, false, &all, &n);
 	if (r)
 		return r;
 	snprintf(s.uuid, sizeof(s.uuid), "%s", m.uuid);
 	for (size_t i = 0; !r && i < n; i++)
-		if (is_same(&all[i], m.uuid, device))
+		if (all[i].live)
 			r = add(op, &s, makedev(all[i].major, all[i].minor));
 	free(all);
 	/* it grows while we go through it */
