@@ -20,6 +20,7 @@ bashcompdir ?= $(prefix)/share/bash-completion/completions
 zshcompdir ?= $(prefix)/share/zsh/vendor-completions
 fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
 sysconfdir ?= /etc
+systemddir ?= $(prefix)/lib/systemd
 DESTDIR ?=
 KERNELS ?= 6.1
 CC ?= cc
@@ -76,6 +77,11 @@ install-user: user
 		$(DESTDIR)$(zshcompdir)/_kmscrypt
 	$(INSTALL) -D -m 644 completion/kmscrypt.fish \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	$(INSTALL) -d $(DESTDIR)$(systemddir)/system
+	for unit in system/*.service; do \
+		sed 's,/usr/sbin,$(sbindir),' \
+			$$unit > $(DESTDIR)$(systemddir)/system/$${unit##*/} || \
+			exit 1; done
 
 # Configuration, credentials and registry are the administrator's: they stay.
 uninstall:
@@ -86,6 +92,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bashcompdir)/kmscrypt \
 		$(DESTDIR)$(zshcompdir)/_kmscrypt \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	rm -f $(addprefix $(DESTDIR)$(systemddir)/system/,$(notdir $(wildcard system/*.service)))
 	rm -f $(DESTDIR)/lib/modules/*/extra/kmscrypt.ko*
 	rm -rf $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)
 

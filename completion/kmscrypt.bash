@@ -50,7 +50,7 @@ _kmscrypt_kind() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		_kmscrypt_reply "$(kmscrypt commands volumes 2>/dev/null)" "$2"
 		;;
-	FILE | PATH* | '[PATH'* | DEV* | 'UUID|DEV')
+	FILE | PATH* | '[PATH'* | DEV* | '[DEV'* | 'UUID|DEV')
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$2")
 		;;

@@ -10,7 +10,7 @@ function __kmscrypt_kind
         case 'DEV|NAME'
             __fish_complete_path (commandline -ct)
             kmscrypt commands volumes 2>/dev/null
-        case FILE 'PATH*' '[PATH*' 'DEV*' 'UUID|DEV'
+        case FILE 'PATH*' '[PATH*' 'DEV*' '[DEV*' 'UUID|DEV'
             __fish_complete_path (commandline -ct)
         case '*|*'
             string split '|' -- $argv[1]

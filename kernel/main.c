@@ -87,4 +87,6 @@ module_init(kmsc_init);
 module_exit(kmsc_exit);
 
 MODULE_DESCRIPTION("Device-mapper encryption with a key from a KMS");
+/* so that device-mapper loads it for a table */
+MODULE_ALIAS("dm-" KMSC_TARGET_NAME);
 MODULE_LICENSE("GPL");

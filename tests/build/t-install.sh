@@ -44,6 +44,7 @@ installed() {
 		/usr/share/man/man8/kmscrypt.8 \
 		/usr/share/man/man8/kmscrypt-upcall.8 \
 		/usr/share/man/man5/kmscrypt-json.5 \
+		/usr/lib/systemd/system/kmscrypt-open.service \
 		/usr/share/bash-completion/completions/kmscrypt; do
 		grep -qxF "$file" "$t/files" || { echo "no $file"; return 1; }
 	done
@@ -53,9 +54,33 @@ installed() {
 # The rule names the helper where it was installed, with another prefix too.
 other_prefix() {
 	make -s install-user DESTDIR="$t/local" prefix=/usr/local || return
+	grep -qx 'ExecStart=/usr/local/sbin/kmscrypt open --all' \
+		"$t/local/usr/local/lib/systemd/system/kmscrypt-open.service" ||
+		return
 	[[ -x $t/local/usr/local/sbin/kmscrypt-upcall ]] &&
 		grep -qx 'create .kmscrypt \* \* /usr/local/sbin/kmscrypt-upcall %k' \
 			"$t/local/etc/request-key.d/kmscrypt.conf"
+}
+
+# systemd only logs what it does not know in a unit, and leaves it out.
+# unit_complaints [SED-SCRIPT]: about our unit, or a changed one
+unit_complaints() {
+	mkdir -p "$t/unit"
+	sed "s,/usr/sbin,$t/root/usr/sbin,; ${1:-}" \
+		"$t/root/usr/lib/systemd/system/kmscrypt-open.service" \
+		>"$t/unit/kmscrypt-open.service"
+	systemd-analyze verify --man=no "$t/unit/kmscrypt-open.service" 2>&1 |
+		grep kmscrypt
+}
+
+unit_is_whole() {
+	[[ -z $(unit_complaints) ]] || { unit_complaints; return 1; }
+	[[ $(unit_complaints 's/^RestartSec/RestartSecs/') == *RestartSecs* ]]
+}
+
+# Device-mapper asks modprobe for the target by this name.
+loads_by_itself() {
+	modinfo -F alias build/module/native/kmscrypt.ko | grep -qx dm-kmscrypt
 }
 
 # Configuration stays; of what install brought, nothing does.
@@ -85,10 +110,12 @@ version_agrees() {
 	[[ $(build/kmscrypt version) == *"$(make -s print-version)"* ]]
 }
 
-echo 1..6
+echo 1..8
 ok "the module builds without a warning (W=1)" module_without_warnings
 ok "make install brings every part" installed
 ok "make install honours prefix" other_prefix
+ok "systemd takes the unit, and would refuse a wrong one" unit_is_whole
+ok "the kernel can load the module for a table" loads_by_itself
 ok "make uninstall leaves the configuration alone" uninstalled
 ok "dkms builds the module from what dkms-install brings" dkms_builds
 ok "the program knows the version of the Makefile" version_agrees

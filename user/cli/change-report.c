@@ -33,24 +33,6 @@ static const char *next_of(const struct change_item *i)
 	return i->next && *i->next ? i->next : error_info(i->err)->next;
 }
 
-static int add_error(struct json_object *obj, const struct change_item *i)
-{
-	const struct error_info *e = error_info(i->err);
-	struct json_object *error = json_object_new_object();
-
-	if (!error)
-		return -ENOMEM;
-	if (json_add_u64(error, "code", e->code) ||
-	    json_add_string(error, "errno", e->name) ||
-	    json_add_bool(error, "retryable", e->retryable) ||
-	    json_add_string(error, "message", message_of(i)) ||
-	    json_add_string(error, "next", next_of(i))) {
-		json_object_put(error);
-		return -ENOMEM;
-	}
-	return json_add(obj, "error", error);
-}
-
 static struct json_object *item_json(const struct change_item *i)
 {
 	struct json_object *obj = json_object_new_object();
@@ -61,7 +43,7 @@ static struct json_object *item_json(const struct change_item *i)
 	    json_add_string(obj, "device", i->device) ||
 	    json_add_string(obj, "result",
 			    i->err ? "failed" : outcomes[i->outcome]) ||
-	    (i->err && add_error(obj, i))) {
+	    (i->err && output_add_error(obj, i->err, i->why, i->next))) {
 		json_object_put(obj);
 		return NULL;
 	}

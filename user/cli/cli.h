@@ -161,6 +161,7 @@ int cmd_lock(struct cli *cli);
 int cmd_unlock(struct cli *cli);
 int cmd_resize(struct cli *cli);
 int cmd_open(struct cli *cli);
+int cmd_open_all(struct cli *cli); /* by cmd_open() */
 int cmd_close(struct cli *cli);
 int cmd_list(struct cli *cli);
 int cmd_scan(struct cli *cli);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* open DEV NAME, close NAME */
+/* open DEV NAME, close NAME; for open --all see cmd-open-all.c */
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,6 +11,7 @@
 #include "cli/volume-use.h"
 #include "volume/luks.h"
 #include "volume/mapping.h"
+#include "volume/opening.h"
 
 static int check_name(struct cli *cli, const char *name)
 {
@@ -59,8 +60,15 @@ int cmd_open(struct cli *cli)
 {
 	const struct luks_place place = { .device = cli->args[0] };
 	struct mapping_table table;
-	int r = check_name(cli, cli->args[1]);
+	int r = 0;
 
+	if (options_has(cli, OPT_ALL))
+		return cmd_open_all(cli);
+	if (cli->nargs < 2)
+		r = op_fail(&cli->op, -EINVAL,
+			    "'open' needs DEV NAME, or --all");
+	if (!r)
+		r = check_name(cli, cli->args[1]);
 	if (!r)
 		r = check_device(cli, cli->args[0]);
 	if (!r)
@@ -69,8 +77,8 @@ int cmd_open(struct cli *cli)
 	if (!r)
 		r = volume_accept(cli, &place);
 	if (!r)
-		r = mapping_create(&cli->op, cli->args[1], &table,
-				   options_has(cli, OPT_READONLY));
+		r = opening_map(&cli->op, cli->args[1], &table,
+				options_has(cli, OPT_READONLY));
 	return r ? r : report(cli, cli->args[1], table.uuid, "open");
 }
 

@@ -131,12 +131,11 @@ const struct command commands[] = {
 		     O(QUEUE_CAP) | O(ACCEPT_HEADER),
 	  .run = cmd_lease },
 	{ .path = "open",
-	  .args = "DEV NAME",
-	  .help = "map the volume as /dev/mapper/NAME",
-	  .min_args = 2,
+	  .args = "[DEV NAME]",
+	  .help = "map a volume as /dev/mapper/NAME, or with --all every one",
 	  .max_args = 2,
-	  .options = COMMON | O(ALLOW_DISCARDS) | O(READONLY) | O(TIMEOUT) |
-		     O(ACCEPT_HEADER),
+	  .options = COMMON | O(ALL) | O(ALLOW_DISCARDS) | O(READONLY) |
+		     O(TIMEOUT) | O(ACCEPT_HEADER),
 	  .run = cmd_open },
 	{ .path = "close",
 	  .args = "NAME",

@@ -137,6 +137,25 @@ static int report(const struct cli *cli, const struct error_info *e)
 	return e->code;
 }
 
+int output_add_error(struct json_object *obj, int err, const char *why,
+		     const char *next)
+{
+	const struct error_info *e = error_info(err);
+	struct json_object *error = json_object_new_object();
+
+	if (!error)
+		return -ENOMEM;
+	if (json_add_u64(error, "code", e->code) ||
+	    json_add_string(error, "errno", e->name) ||
+	    json_add_bool(error, "retryable", e->retryable) ||
+	    json_add_string(error, "message", why && *why ? why : e->message) ||
+	    json_add_string(error, "next", next && *next ? next : e->next)) {
+		json_object_put(error);
+		return -ENOMEM;
+	}
+	return json_add(obj, "error", error);
+}
+
 int output_error(const struct cli *cli, int err)
 {
 	struct error_info e = *error_info(err);

@@ -31,6 +31,13 @@ void output_note(const struct cli *cli, const char *fmt, ...)
 /** output_error() - report @err with the words in cli->op. The exit code. */
 int output_error(const struct cli *cli, int err);
 
+/**
+ * output_add_error() - add @err to @obj as its member "error"
+ * @why, @next: NULL or "": the table of errors has the words. 0, -ENOMEM.
+ */
+int output_add_error(struct json_object *obj, int err, const char *why,
+		     const char *next);
+
 /** output_partly() - report EXIT_PARTLY; the volumes were named before. */
 int output_partly(const struct cli *cli, const char *message, const char *next);
 

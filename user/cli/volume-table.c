@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "volume/binding.h"
-#include "volume/header.h"
 #include "volume/luks.h"
 #include "volume/mapping.h"
+#include "volume/opening.h"
 #include "volume/registry.h"
 
 int volume_absolute(struct cli *cli, const char *path, char **ret)
@@ -67,40 +66,10 @@ int volume_find(struct cli *cli, const char *text, struct volume_where *ret)
 	return volume_absolute(cli, text, &ret->device);
 }
 
-/* The first that can be read; they all have to say the same. */
-static const struct binding *pick(const struct header *h)
-{
-	for (size_t i = 0; i < h->nbindings; i++)
-		if (!h->bindings[i].err)
-			return &h->bindings[i];
-	return NULL;
-}
-
 int volume_table(struct cli *cli, const char *device, struct mapping_table *ret)
 {
 	const struct luks_place place = { .device = device };
-	_cleanup_header_ struct header h = { 0 };
-	const struct binding *b;
-	uint64_t len;
-	int r = luks_read(&cli->op, &place, &h);
 
-	if (r)
-		return r;
-	b = pick(&h);
-	if (!b && h.nbindings)
-		return op_fail(&cli->op, -EBADMSG, "%s: %s", device,
-			       h.bindings[0].why);
-	if (!b)
-		return op_fail(&cli->op, -ENODATA,
-			       "%s has a LUKS2 header without a kmscrypt "
-			       "binding",
-			       device);
-	r = luks_data_sectors(&cli->op, &place, &h, &len);
-	if (!r)
-		r = mapping_fill(&cli->op, &h, device, b->key_bytes,
-				 binding_flags(b), len, ret);
-	if (r)
-		return r;
-	ret->allow_discards = options_has(cli, OPT_ALLOW_DISCARDS);
-	return 0;
+	return opening_table(&cli->op, &place,
+			     options_has(cli, OPT_ALLOW_DISCARDS), ret);
 }
