@@ -44,10 +44,18 @@ static unsigned int pool_max;
 
 /* All that we have from the allocator; changes only where it is asked. */
 static atomic_long_t pages_owned;
+/* How many it has asked back. */
+static atomic_long_t pages_shrunk;
 
 static struct page *page_new(void)
 {
-	struct page *page = alloc_page(GFP_NOWAIT | __GFP_NOWARN);
+	/*
+	 * Not what is left for those who free memory: who writes pages to swap
+	 * is one of them, but has the reserve of its table, and the device
+	 * below may have nothing else.
+	 */
+	gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN | __GFP_NOMEMALLOC;
+	struct page *page = alloc_page(gfp);
 
 	if (likely(page))
 		atomic_long_inc(&pages_owned);
@@ -153,6 +161,7 @@ void kmsc_pool_count(struct kmsc_pool_info *info)
 	info->pooled = pooled();
 	info->max = pool_max * num_possible_cpus();
 	info->used = max(owned - (long)info->pooled, 0L);
+	info->shrunk = atomic_long_read(&pages_shrunk);
 }
 
 static unsigned long pool_count(struct shrinker *unused,
@@ -172,6 +181,7 @@ static unsigned long pool_scan(struct shrinker *unused,
 		if (n == control->nr_to_scan)
 			break;
 	}
+	atomic_long_add(n, &pages_shrunk);
 	return n ?: SHRINK_STOP;
 }
 

@@ -19,11 +19,13 @@ struct kmsc_pool;
  * @used:	with writes
  * @pooled:	kept for the next
  * @max:	how many may be kept
+ * @shrunk:	given back so far, as memory was short
  */
 struct kmsc_pool_info {
 	unsigned long used;
 	unsigned long pooled;
 	unsigned long max;
+	unsigned long shrunk;
 };
 
 int kmsc_pool_setup(void);

@@ -52,6 +52,7 @@ void kmsc_status_info(const struct kmsc_volume_info *info,
 	DMEMIT(" pages=%lu pool=%lu pool_max=%lu reserve=%u reserve_writes=%u",
 	       data->pool.used, data->pool.pooled, data->pool.max,
 	       data->reserve, data->reserve_writes);
+	DMEMIT(" pool_shrunk=%lu", data->pool.shrunk);
 }
 
 void kmsc_status_table(const struct kmsc_table *table, const char *device,

@@ -43,6 +43,7 @@
  *   <state> reason=<r> error=<n> epoch=<n> key=<n> lease=<s> left=<s>
  *       on_lock=<error|queue> cap=<s> held=<n> held_bytes=<n>
  *       pages=<n> pool=<n> pool_max=<n> reserve=<n> reserve_writes=<n>
+ *       pool_shrunk=<n>
  *
  *   state        active, locked or unlocking
  *   reason       why it is locked: none, unreachable (the lease ran out),
@@ -58,7 +59,7 @@
  *   held         bios of this table that wait for an unlock, and their bytes
  *   pages        that the writes of all tables have; pool: that are kept for
  *                later ones, at most pool_max, and given back when memory is
- *                short
+ *                short, which has happened to pool_shrunk so far
  *   reserve      pages that this table keeps for when there is no memory, and
  *                how many writes had to take them
  *

@@ -139,7 +139,8 @@ submit_from_crypt_cpus no_read_workqueue no_write_workqueue sector_size:4096"
 create one "$(line)"
 ok 'status' like "^active reason=none error=0 epoch=0 key=[1-9][0-9]* \
 lease=0 left=0 on_lock=error cap=0 held=0 held_bytes=0 \
-pages=0 pool=[0-9]+ pool_max=[1-9][0-9]* reserve=257 reserve_writes=0 ?\$" "$(info one)"
+pages=0 pool=[0-9]+ pool_max=[1-9][0-9]* reserve=257 reserve_writes=0 \
+pool_shrunk=[0-9]+ ?\$" "$(info one)"
 ok 'unknown message' not dmsetup message one 0 frobnicate
 ok 'message with too many words' not dmsetup message one 0 lock now
 ok 'no key in table --showkeys' not grep -q \

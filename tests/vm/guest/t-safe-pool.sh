@@ -49,6 +49,7 @@ ok 'a write takes of them' dd if=/dev/zero of=/dev/mapper/one bs=1M count=1 \
 	oflag=direct status=none
 ok 'and puts them back' between 256 "$(counter pool)" "$max"
 ok 'the kernel gets them when it asks' in_time 20 asked
+ok 'and it is told how many' [ "$(counter pool_shrunk)" -ge 256 ]
 ok 'and later writes new ones' much
 ok 'which are kept' between 256 "$(counter pool)" "$max"
 ok 'data' data /dev/mapper/one
