@@ -72,7 +72,10 @@ using() {
 
 # kms set to another KMS
 moving() {
-	moves_none "kms set" kms set local
+	local options=(--client-cert "$KMIP_CERT" --client-key "$KMIP_KEY"
+		--ca-cert "$KMIP_CACERT")
+	moves_none "kms set" kms set kmip "$KMIP_ADDR" "$(kmip_admin create)" \
+		"${options[@]}"
 	k kms unset --forget
 }
 

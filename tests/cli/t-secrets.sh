@@ -108,8 +108,15 @@ for words in "open $a canary-$$" "status canary-$$" "resize canary-$$" \
 	# shellcheck disable=SC2086 # words are what is meant
 	ok "$words" not traced $words
 done
+head -c 24 /dev/urandom | base64 | tr -d '\n' >"$CLI_DIR/canary-password"
 ok "kmip" traced kms set kmip "$KMIP_ADDR" "$uid" --client-cert "$KMIP_CERT" \
-	--client-key "$KMIP_KEY" --ca-cert "$KMIP_CACERT"
+	--client-key "$KMIP_KEY" --ca-cert "$KMIP_CACERT" --username canary \
+	--password-file "$CLI_DIR/canary-password"
+OUT=$(find "$KMSCRYPT_ROOT/etc" -name password -exec cmp {} \
+	"$CLI_DIR/canary-password" \; -print | wc -l)
+ok "... whose password is kept" [ "$OUT" = 1 ]
+ok "... and used" traced kms check
+ok "... and shown" traced kms show --json
 ok "... a key there" traced kms create-key
 ok "... and one without an entry" traced kms create-key kmip "$KMIP_ADDR" \
 	--client-cert "$KMIP_CERT" --client-key "$KMIP_KEY" \
@@ -140,7 +147,7 @@ forms() {
 	local size
 	size=$(stat -c %s "$1")
 	case $1 in
-	*-token | *-pem | *-passphrase | *-secret-id) tr -d '\n' <"$1" && echo ;;
+	*-token | *-pem | *-passphrase | *-password | *-secret-id) tr -d '\n' <"$1" && echo ;;
 	esac
 	head -c "$size" "$1" | od -An -v -tx1 | tr -d ' \n' && echo
 	# cut so that the text around it does not matter
@@ -173,11 +180,11 @@ clean() {
 	result $? "$name: clean"
 }
 
-for i in token login-token secret-id passphrase vk local pem; do
+for i in token login-token secret-id passphrase password vk local pem; do
 	forms "$CLI_DIR/canary-$i"
 done | grep . >"$CLI_DIR/forms"
-ok "there are canaries to look for" [ "$(wc -l <"$CLI_DIR/forms")" -ge 33 ]
-for i in token login-token secret-id passphrase; do
+ok "there are canaries to look for" [ "$(wc -l <"$CLI_DIR/forms")" -ge 38 ]
+for i in token login-token secret-id passphrase password; do
 	cp "$CLI_DIR/canary-$i" "$CLI_DIR/planted"
 	ok "... and $i would be found" \
 		grep -qaF -f "$CLI_DIR/forms" "$CLI_DIR/planted"
@@ -192,7 +199,7 @@ clean "entries" "$KMSCRYPT_ROOT/etc/kmscrypt/entries"
 clean "the volumes" "$a" "$b" "$CLI_DIR/gone" "$CLI_DIR/backup"
 ok "no program was started" [ "$(cat "$traces"/* | grep -c execve)" = \
 	"$(find "$traces" -type f | wc -l)" ]
-k kms set local
+k kms unset --allow-downgrade
 clean "what is left of the old KMS" "$KMSCRYPT_ROOT"
 
 # --- modes ---
