@@ -6,7 +6,8 @@
 #                   time that kernel is built, which takes half an hour
 # make soak         the rings kms, cli and vm with their full counts, for hours
 # make bench        how fast it is (BENCH=quick, icount, smp2; KERNELS=...)
-# make bench-kms    what kms rewrap of 10,000 volumes costs (BENCH_VOLUMES=N)
+# make bench-kms    what kms rewrap of 10,000 volumes costs (BENCH_VOLUMES=N),
+#                   and getting at a volume's key, beside cryptsetup and clevis
 # make demo         the main job, shown in a virtual machine
 # make install      DESTDIR and prefix are honoured; make uninstall
 # make dkms-install the module's source for dkms, instead of the module
@@ -116,6 +117,8 @@ bench:
 
 bench-kms:
 	@tests/bench/kms.sh $(or $(BENCH_VOLUMES),10000)
+	@tests/bench/kms-kmip.sh
+	@tests/bench/kms-unlock.sh
 
 demo:
 	@tests/demo/demo.sh

@@ -92,6 +92,23 @@ else
 		[ "$(vault_log | grep -c /rewrap/k)" -lt 20 ]
 fi
 ok "... and all open" "$VOLUMES" open "$CLI_DIR/many" $n
+# connections ARGUMENTS: how many carried a rewrap
+connections() {
+	vault_log_clear
+	k kms rewrap --all "$@"
+	[ "$CODE" = 0 ] || return
+	vault_log | grep /rewrap/k | grep -o '"connection": *"[^"]*"' |
+		sort -u | wc -l
+}
+ends 1 "--connections takes a number" kms rewrap --connections 0
+ends 1 "... in bounds" kms rewrap --connections 65
+if vault_is_real; then
+	skip "--connections is obeyed" "a real server has no log here"
+else
+	ok "many connections" [ "$(connections)" -gt 1 ]
+	ok "... or one" [ "$(connections --connections 1)" = 1 ]
+	ok "... or two" [ "$(connections --connections 2)" -le 2 ]
+fi
 # A ciphertext that the key did not make fails alone in its batch.
 cp --sparse=always "$CLI_DIR/many/9.img" "$CLI_DIR/whole"
 "$CLI_HOME/header.py" "$CLI_DIR/many/9.img" set tokens/0/wrapped \

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/progress.h"
 #include "volume/change.h"
+#include "volume/crew.h"
 
 /* FILE... and --volume are the same; scripts have used the one or the other. */
 static const char **all_paths(const struct cli *cli, size_t *ret_n)
@@ -38,6 +39,10 @@ int cmd_kms_rewrap(struct cli *cli)
 	};
 	const char **paths = all_paths(cli, &c.npaths);
 	int r = paths ? options_entry(cli, &c.name) : -ENOMEM;
+
+	if (!r)
+		r = options_u32(cli, OPT_CONNECTIONS, 1, CREW_WORKERS_MAX,
+				&c.connections);
 
 	if (!cli->json && progress_wanted())
 		progress.bar = &bar;

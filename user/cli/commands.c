@@ -95,7 +95,8 @@ const struct command commands[] = {
 	  .args = "[FILE...]",
 	  .help = "wrap the volume keys under a newer master key",
 	  .max_args = CLI_FILES_MAX,
-	  .options = KMS | O(NEW_KEY_UID) | O(ALL) | O(DRY_RUN) | O(VOLUME),
+	  .options = KMS | O(NEW_KEY_UID) | O(ALL) | O(DRY_RUN) | O(VOLUME) |
+		     O(CONNECTIONS),
 	  .run = cmd_kms_rewrap },
 	{ .path = "format",
 	  .args = "DEV",

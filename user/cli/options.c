@@ -59,6 +59,9 @@ const struct option_spec options[OPT_COUNT] = {
 	[OPT_ALL] = { "all", NULL, "every one: see kmscrypt(8)" },
 	[OPT_DRY_RUN] = { "dry-run", NULL,
 			  "say what would be done, change nothing" },
+	[OPT_CONNECTIONS] = { "connections", "N",
+			      "connections to the KMS side by side, 1 to 64 "
+			      "(default: 8)" },
 	[OPT_ALLOW_DOWNGRADE] = { "allow-downgrade", NULL,
 				  "move the volumes to a key file on this host" },
 	[OPT_FORGET] = { "forget", NULL,

@@ -43,6 +43,7 @@ struct change {
 	const char *const *paths; /* further devices and images */
 	size_t npaths;
 	int64_t timeout_ms; /* for each volume; 0: no limit */
+	uint32_t connections; /* to the KMS at once; 0: FLEET_WORKERS */
 	bool dry_run;
 	bool all; /* rewrap: also what is not stale */
 	/* called for each volume once it is done or has failed, or NULL */

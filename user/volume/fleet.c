@@ -18,8 +18,6 @@
 #include "volume/rebind.h"
 #include "volume/scan.h"
 
-/* So many because they wait: for the KMS, and for the disk at each write. */
-#define WORKERS 8
 /* A worker that moves volumes asks for each several times. */
 #define CHUNK_MOVING 4
 #define CHUNK_MIN 16
@@ -322,7 +320,7 @@ static int run(struct fleet *f)
 	size_t n = f->places.n;
 	struct crew crew = {
 		.n = n,
-		.workers = WORKERS,
+		.workers = f->change->connections ?: FLEET_WORKERS,
 		.result_size = sizeof(struct result),
 		.work = work,
 		.result = take,
@@ -336,7 +334,7 @@ static int run(struct fleet *f)
 		return -ENOMEM;
 	f->change->total = n;
 	/* Small enough that all have some, large enough for a full request. */
-	crew.chunk = MIN(MAX(n / WORKERS / 2, CHUNK_MIN), KMS_BATCH_MAX);
+	crew.chunk = MIN(MAX(n / crew.workers / 2, CHUNK_MIN), KMS_BATCH_MAX);
 	if (f->entry->ngenerations > 1)
 		crew.chunk = CHUNK_MOVING;
 	r = crew_run(&crew);

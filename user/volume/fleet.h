@@ -10,6 +10,9 @@
 
 #include <stdint.h>
 
+/* So many because they wait: for the KMS, and for the disk at each write. */
+#define FLEET_WORKERS 8
+
 struct change;
 struct entry;
 struct generation;
