@@ -145,6 +145,21 @@ ok "... is JSON" [ "$(field error.code)" = 1 ]
 CODE=$? ERR=$(cat "$CLI_DIR/stderr")
 ok "a full disk behind stdout is an error" [ "$CODE" = 8 ]
 
+# --- a token of exactly 64 KiB, which is the most, and one byte more ---
+# The server is not there: who gets as far as asking it has read the token.
+token() {
+	printf "%s$2" "$(head -c "$1" /dev/zero | tr '\0' A)" >"$CLI_DIR/long"
+	k kms set vault https://127.0.0.1:1 k --token-file "$CLI_DIR/long" \
+		--timeout 3
+}
+for end in '' '\n' '\r\n'; do
+	token 65536 "$end"
+	ok "64 KiB of token and $(printf '%q' "$end")" [ "$CODE" = 3 ]
+	token 65537 "$end"
+	ok "... and a byte more" [ "$CODE" = 8 ]
+	says "Message too long" "... is too long"
+done
+
 # --- a container: no device-mapper, whatever this machine has ---
 bare() {
 	CODE=0

@@ -277,8 +277,13 @@ identities() {
 	last EACCES 'wants a client certificate that it knows' \
 		"our certificate is from a foreign CA"
 	AS=client-expired client --address "$KMIP_ADDR" --uid "$uid" check
-	last EACCES 'our client certificate has expired' \
+	last EACCES 'our client certificate has expired by this machine.s clock' \
 		"our certificate has expired"
+	AS=client-future client --address "$KMIP_ADDR" --uid "$uid" check
+	last EACCES 'our client certificate is not valid yet by this machine.s clock' \
+		"our certificate is not valid yet"
+	grep -q "next: Check this machine's clock" <<<"$OUT"
+	ok $? "... look at the clock"
 	CA=other-ca client --address "$KMIP_ADDR" --uid "$uid" check
 	last EHOSTUNREACH 'from an unknown CA' "the server's CA is not ours"
 	client --address "$KMIP_ADDR" --name wrong.test --uid "$uid" check
@@ -311,7 +316,12 @@ bad() {
 hostile() {
 	local mode tls="server's certificate"
 	bad plain EHOSTUNREACH 'does not speak TLS'
-	bad good EHOSTUNREACH "$tls has expired" --cert server-expired
+	bad good EHOSTUNREACH "$tls has expired by this machine's clock" \
+		--cert server-expired
+	bad good EHOSTUNREACH "$tls is not valid yet by this machine's clock" \
+		--cert server-future
+	grep -q "next: Check this machine's clock" <<<"$OUT"
+	ok $? "... look at the clock"
 	bad good EHOSTUNREACH "$tls is for another name" \
 		--cert server-wrong-host
 	bad good EHOSTUNREACH "$tls is from an unknown CA" \

@@ -315,17 +315,24 @@ certificates() {
 	CA=/dev/null client --key k check
 	last EBADMSG 'CA certificate cannot be used' "a CA file without any"
 	system_cas
-	for name in expired wrong-host foreign; do
+	for name in expired future wrong-host foreign; do
 		vault_start "$name" --cert "$SERVERS_PKI/server-$name.pem" \
 			--key "$SERVERS_PKI/server-$name.key" >/dev/null ||
 			return
 		client --key k check
 		case $name in
-		expired) words="$tls has expired" ;;
+		expired) words="$tls has expired by this machine's clock" ;;
+		future) words="$tls is not valid yet by this machine's clock" ;;
 		wrong-host) words="host name does not match" ;;
 		foreign) words="$tls is from an unknown CA" ;;
 		esac
 		last EHOSTUNREACH "$words" "certificate: $name"
+		case $name in
+		expired | future)
+			grep -q "next: Check this machine's clock" <<<"$OUT"
+			ok $? "... look at the clock"
+			;;
+		esac
 		vault_stop "$name"
 	done
 	vault_select a

@@ -33,6 +33,7 @@ TABLE = {
     "server":          ("ca", "kms.test", {"server": True}),
     "server-rsa":      ("ca", "kms.test", {"server": True, "rsa": True}),
     "server-expired":  ("ca", "kms.test", {"server": True, "expired": True}),
+    "server-future":   ("ca", "kms.test", {"server": True, "future": True}),
     "server-wrong-host": ("ca", "wrong.test",
                           {"server": True, "names": ["wrong.test"]}),
     "server-foreign":  ("other-ca", "kms.test", {"server": True}),
@@ -42,6 +43,8 @@ TABLE = {
     "client-noeku":    ("ca", "kmscrypt", {}),
     "client-expired":  ("ca", "kmscrypt",
                         {"eku": CLIENT_AUTH, "expired": True}),
+    "client-future":   ("ca", "kmscrypt",
+                        {"eku": CLIENT_AUTH, "future": True}),
     "client-foreign":  ("other-ca", "kmscrypt", {"eku": CLIENT_AUTH}),
 }
 
@@ -87,6 +90,8 @@ def make(common_name, issuer, differs):
     start, end = now - 2 * DAY, now + 3650 * DAY
     if differs.get("expired"):
         start, end = now - 30 * DAY, now - DAY
+    if differs.get("future"):
+        start, end = now + DAY, now + 30 * DAY
     issuer_cert, issuer_key = issuer or (None, key)
     issuer_name = issuer_cert.subject if issuer else name_of(common_name)
     builder = (x509.CertificateBuilder()

@@ -164,7 +164,7 @@ static void test_files(void **state)
 	assert_int_equal(s.len, 5);
 	assert_int_equal(secret_read_file(&s, path, 10, false), 0);
 	assert_int_equal(s.len, 10);
-	assert_int_equal(secret_read_file(&s, path, 9, true), -EMSGSIZE);
+	assert_int_equal(secret_read_file(&s, path, 4, true), -EMSGSIZE);
 	assert_int_equal(s.len, 10);
 	assert_int_equal(secret_copy(&s, "a\0b", 3), 0);
 	umask(0);
@@ -195,6 +195,15 @@ static void test_large_file(void **state)
 	assert_int_equal(secret_read_file(&s, path, 65536, true), 0);
 	assert_int_equal(s.len, 65536);
 	assert_memory_equal(s.data, text, 65536);
+	/* as a text it may have a newline beside */
+	assert_int_equal(secret_read_file(&s, path, 65535, true), -EMSGSIZE);
+	text[65535] = '\n';
+	unlink(path);
+	free(path);
+	path = temp_file(text, 65536);
+	assert_int_equal(secret_read_file(&s, path, 65535, true), 0);
+	assert_int_equal(s.len, 65535);
+	assert_int_equal(secret_read_file(&s, path, 65535, false), -EMSGSIZE);
 	unlink(path);
 }
 

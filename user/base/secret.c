@@ -210,6 +210,9 @@ int secret_read_fd(struct secret *s, int fd, size_t max)
 	return 0;
 }
 
+/* What an editor leaves behind the last word */
+#define TRAILING_MAX 16
+
 int secret_read_file(struct secret *s, const char *path, size_t max, bool text)
 {
 	_cleanup_secret_ struct secret all = SECRET_EMPTY;
@@ -220,7 +223,8 @@ int secret_read_file(struct secret *s, const char *path, size_t max, bool text)
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
-	r = secret_read_fd(&all, fd, max);
+	/* What is cut off does not count. */
+	r = secret_read_fd(&all, fd, text ? max + TRAILING_MAX : max);
 	/* The page cache is memory, too. In vain on tmpfs, which is nothing else. */
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 	if (r < 0)
@@ -228,6 +232,8 @@ int secret_read_file(struct secret *s, const char *path, size_t max, bool text)
 	len = all.len;
 	while (text && len && strchr("\r\n\t ", all.data[len - 1]))
 		len--;
+	if (len > max)
+		return -EMSGSIZE;
 	secret_truncate(&all, len);
 	secret_move(s, &all);
 	return 0;

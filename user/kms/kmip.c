@@ -307,7 +307,8 @@ static int unwrap_by(struct op *op, struct kmip *k, const struct kmip_mode *m,
 	if (r)
 		return r;
 	if (reply.result.status != KMIP_STATUS_SUCCESS) {
-		if (may_be_about_data(reply.result.reason))
+		if (reply.result.status == KMIP_STATUS_FAILED &&
+		    may_be_about_data(reply.result.reason))
 			return -EKEYREJECTED;
 		return crypt_failed(op, k, &reply.result);
 	}

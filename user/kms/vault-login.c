@@ -204,8 +204,13 @@ static int login_refused(struct op *op, struct vault *v,
 	}
 	if (a->status == 400 || a->status == 401 || a->status == 403)
 		err = -EACCES;
-	op_next(op, "Check role, credential and --auth-path, and run "
-		    "'kmscrypt kms set' again with new ones.");
+	op_next(op,
+		"Check role, credential and --auth-path, and run "
+		"'kmscrypt kms set' again with new ones%s.",
+		v->g->login == LOGIN_KUBERNETES ?
+			"; a JWT counts by the server's clock: compare it "
+			"with this machine's" :
+			"");
 	return op_fail(op, err, "%s refuses the login at '%s': HTTP %ld%s%s",
 		       address, mount, a->status, a->errors[0] ? ": " : "",
 		       a->errors);

@@ -64,10 +64,11 @@ static const char *verify_words(long verify, const char *text)
 {
 	switch (verify) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return "the server's certificate has expired";
+		return "the server's certificate has expired by this machine's "
+		       "clock";
 	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return "the server's certificate is not yet valid (is the "
-		       "clock right?)";
+		return "the server's certificate is not valid yet by this "
+		       "machine's clock";
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
 	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
 	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
@@ -112,6 +113,10 @@ int http_error(struct op *op, int code, long verify, const char *text,
 		text = curl_easy_strerror((CURLcode)code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
 		*ret_final = true;
+		if (verify == X509_V_ERR_CERT_HAS_EXPIRED ||
+		    verify == X509_V_ERR_CERT_NOT_YET_VALID)
+			op_next(op, "Check this machine's clock; if it is "
+				    "right, renew the server's certificate.");
 		return op_fail(op, -EHOSTUNREACH, "%s (%s)",
 			       verify_words(verify, text), text);
 	}

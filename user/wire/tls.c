@@ -55,13 +55,15 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 	switch (why) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 		op_next(op,
-			"Renew the server's certificate, and check this machine's clock.");
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate has expired");
+			"Check this machine's clock; if it is right, renew the server's certificate.");
+		return op_fail(
+			op, -EHOSTUNREACH,
+			"the server's certificate has expired by this machine's clock");
 	case X509_V_ERR_CERT_NOT_YET_VALID:
 		op_next(op, "Check this machine's clock.");
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate is not valid yet");
+		return op_fail(
+			op, -EHOSTUNREACH,
+			"the server's certificate is not valid yet by this machine's clock");
 	case X509_V_ERR_HOSTNAME_MISMATCH:
 	case X509_V_ERR_IP_ADDRESS_MISMATCH:
 		op_next(op,
@@ -88,6 +90,36 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 }
 
 /*
+ * The server does not take our certificate. Our own clock knows whether that
+ * is because of its dates; a server that calls a good one expired has another.
+ */
+static int own_certificate_refused(struct op *op, SSL *ssl, int alert)
+{
+	const X509 *cert = SSL_get_certificate(ssl);
+
+	if (cert && X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
+		op_next(op, "Check this machine's clock.");
+		return op_fail(
+			op, -EACCES,
+			"our client certificate is not valid yet by this machine's clock");
+	}
+	if (cert && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
+		return op_fail(
+			op, -EACCES,
+			"our client certificate has expired by this machine's clock");
+	if (alert == SSL_AD_CERTIFICATE_EXPIRED) {
+		op_next(op, "Compare the server's clock with this machine's.");
+		return op_fail(
+			op, -EACCES,
+			"the server says that our client certificate has expired, which it has not by this machine's clock");
+	}
+	return op_fail(
+		op, -EACCES,
+		"the server wants a client certificate that it knows (TLS alert: %s)",
+		SSL_alert_desc_string_long(alert));
+}
+
+/*
  * The server ended the handshake with an alert. All that speak of a
  * certificate speak of ours. handshake_failure(40) may be about anything; if
  * it comes after the server's own certificate, version and cipher were agreed
@@ -96,10 +128,6 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
 static int alert_received(struct op *op, SSL *ssl, int alert)
 {
 	switch (alert) {
-	case SSL_AD_CERTIFICATE_EXPIRED:
-		return op_fail(
-			op, -EACCES,
-			"the server says that our client certificate has expired");
 	case SSL_AD_CERTIFICATE_REVOKED:
 		return op_fail(
 			op, -EACCES,
@@ -110,6 +138,7 @@ static int alert_received(struct op *op, SSL *ssl, int alert)
 				op, -EHOSTUNREACH,
 				"the server has no TLS version or cipher in common with us");
 		/* fall through */
+	case SSL_AD_CERTIFICATE_EXPIRED:
 	case SSL_AD_NO_CERTIFICATE:
 	case SSL_AD_BAD_CERTIFICATE:
 	case SSL_AD_UNSUPPORTED_CERTIFICATE:
@@ -117,10 +146,7 @@ static int alert_received(struct op *op, SSL *ssl, int alert)
 	case SSL_AD_UNKNOWN_CA:
 	case SSL_AD_ACCESS_DENIED:
 	case TLS13_AD_CERTIFICATE_REQUIRED:
-		return op_fail(
-			op, -EACCES,
-			"the server wants a client certificate that it knows (TLS alert: %s)",
-			SSL_alert_desc_string_long(alert));
+		return own_certificate_refused(op, ssl, alert);
 	case SSL_AD_PROTOCOL_VERSION:
 	case SSL_AD_INSUFFICIENT_SECURITY:
 		return op_fail(
