@@ -39,7 +39,8 @@ check_checkpatch() {
 
 check_sparse() {
 	rm -rf build/module/sparse
-	tests/vm/build-module.sh -v 6.1 build/module/sparse C=2 \
+	# without the flags of a make that we are run by: -s would hide the CHECKs
+	MAKEFLAGS='' tests/vm/build-module.sh -v 6.1 build/module/sparse C=2 \
 		>build/sparse.log 2>&1
 	grep -E '(warning|error):' build/sparse.log && return 1
 	grep -q 'CHECK .*kernel/crypt.c' build/sparse.log
