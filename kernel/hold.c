@@ -34,7 +34,8 @@ static u64 bytes_max(void)
 }
 
 /*
- * Swap I/O fails: the memory that it is to free may be what an unlock needs.
+ * A write to swap fails: the memory that it is to free may be what an unlock
+ * needs. A read of it does not say what it is, and is held like any other.
  */
 static enum kmsc_hold_answer answer(struct kmsc_hold *hold, struct bio *bio,
 				    unsigned int bytes)
