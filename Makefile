@@ -78,9 +78,11 @@ install-user: user
 		$(DESTDIR)$(zshcompdir)/_kmscrypt
 	$(INSTALL) -D -m 644 completion/kmscrypt.fish \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	$(INSTALL) -D -m 755 system/system-sleep \
+		$(DESTDIR)$(systemddir)/system-sleep/kmscrypt
 	$(INSTALL) -d $(DESTDIR)$(systemddir)/system
 	for unit in system/*.service; do \
-		sed 's,/usr/sbin,$(sbindir),' \
+		sed 's,/usr/sbin,$(sbindir),; s,/usr/lib/systemd,$(systemddir),' \
 			$$unit > $(DESTDIR)$(systemddir)/system/$${unit##*/} || \
 			exit 1; done
 
@@ -93,6 +95,7 @@ uninstall:
 	rm -f $(DESTDIR)$(bashcompdir)/kmscrypt \
 		$(DESTDIR)$(zshcompdir)/_kmscrypt \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	rm -f $(DESTDIR)$(systemddir)/system-sleep/kmscrypt
 	rm -f $(addprefix $(DESTDIR)$(systemddir)/system/,$(notdir $(wildcard system/*.service)))
 	rm -f $(DESTDIR)/lib/modules/*/extra/kmscrypt.ko*
 	rm -rf $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)

@@ -45,6 +45,8 @@ installed() {
 		/usr/share/man/man8/kmscrypt-upcall.8 \
 		/usr/share/man/man5/kmscrypt-json.5 \
 		/usr/lib/systemd/system/kmscrypt-open.service \
+		/usr/lib/systemd/system/kmscrypt-unlock@.service \
+		/usr/lib/systemd/system-sleep/kmscrypt \
 		/usr/share/bash-completion/completions/kmscrypt; do
 		grep -qxF "$file" "$t/files" || { echo "no $file"; return 1; }
 	done
@@ -63,19 +65,26 @@ other_prefix() {
 }
 
 # systemd only logs what it does not know in a unit, and leaves it out.
-# unit_complaints [SED-SCRIPT]: about our unit, or a changed one
+# unit_complaints UNIT [SED-SCRIPT]: about ours, or a changed one
 unit_complaints() {
 	mkdir -p "$t/unit"
-	sed "s,/usr/sbin,$t/root/usr/sbin,; ${1:-}" \
-		"$t/root/usr/lib/systemd/system/kmscrypt-open.service" \
-		>"$t/unit/kmscrypt-open.service"
-	systemd-analyze verify --man=no "$t/unit/kmscrypt-open.service" 2>&1 |
+	sed "s,=/usr/,=$t/root/usr/,; ${2:-}" \
+		"$t/root/usr/lib/systemd/system/$1" >"$t/unit/$1"
+	systemd-analyze verify --man=no "$t/unit/${1/@/@x}" 2>&1 |
 		grep kmscrypt
 }
 
-unit_is_whole() {
-	[[ -z $(unit_complaints) ]] || { unit_complaints; return 1; }
-	[[ $(unit_complaints 's/^RestartSec/RestartSecs/') == *RestartSecs* ]]
+units_are_whole() {
+	local unit
+
+	for unit in kmscrypt-open.service kmscrypt-unlock@.service; do
+		[[ -z $(unit_complaints "$unit") ]] || {
+			unit_complaints "$unit"
+			return 1
+		}
+		[[ $(unit_complaints "$unit" 's/^ExecStart/ExecStarts/') == \
+			*ExecStarts* ]] || return
+	done
 }
 
 # Device-mapper asks modprobe for the target by this name.
@@ -114,7 +123,7 @@ echo 1..8
 ok "the module builds without a warning (W=1)" module_without_warnings
 ok "make install brings every part" installed
 ok "make install honours prefix" other_prefix
-ok "systemd takes the unit, and would refuse a wrong one" unit_is_whole
+ok "systemd takes the units, and would refuse wrong ones" units_are_whole
 ok "the kernel can load the module for a table" loads_by_itself
 ok "make uninstall leaves the configuration alone" uninstalled
 ok "dkms builds the module from what dkms-install brings" dkms_builds
