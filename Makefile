@@ -22,6 +22,7 @@ zshcompdir ?= $(prefix)/share/zsh/vendor-completions
 fishcompdir ?= $(prefix)/share/fish/vendor_completions.d
 sysconfdir ?= /etc
 systemddir ?= $(prefix)/lib/systemd
+udevdir ?= $(prefix)/lib/udev
 DESTDIR ?=
 KERNELS ?= 6.1
 CC ?= cc
@@ -78,6 +79,8 @@ install-user: user
 		$(DESTDIR)$(zshcompdir)/_kmscrypt
 	$(INSTALL) -D -m 644 completion/kmscrypt.fish \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
+	for rules in system/*.rules; do $(INSTALL) -D -m 644 $$rules \
+		$(DESTDIR)$(udevdir)/rules.d/$${rules##*/} || exit 1; done
 	$(INSTALL) -D -m 755 system/system-sleep \
 		$(DESTDIR)$(systemddir)/system-sleep/kmscrypt
 	$(INSTALL) -d $(DESTDIR)$(systemddir)/system
@@ -96,6 +99,7 @@ uninstall:
 		$(DESTDIR)$(zshcompdir)/_kmscrypt \
 		$(DESTDIR)$(fishcompdir)/kmscrypt.fish
 	rm -f $(DESTDIR)$(systemddir)/system-sleep/kmscrypt
+	rm -f $(addprefix $(DESTDIR)$(udevdir)/rules.d/,$(notdir $(wildcard system/*.rules)))
 	rm -f $(addprefix $(DESTDIR)$(systemddir)/system/,$(notdir $(wildcard system/*.service)))
 	rm -f $(DESTDIR)/lib/modules/*/extra/kmscrypt.ko*
 	rm -rf $(DESTDIR)$(prefix)/src/kmscrypt-$(VERSION)

@@ -47,6 +47,8 @@ installed() {
 		/usr/lib/systemd/system/kmscrypt-open.service \
 		/usr/lib/systemd/system/kmscrypt-unlock@.service \
 		/usr/lib/systemd/system-sleep/kmscrypt \
+		/usr/lib/udev/rules.d/09-kmscrypt.rules \
+		/usr/lib/udev/rules.d/98-kmscrypt.rules \
 		/usr/share/bash-completion/completions/kmscrypt; do
 		grep -qxF "$file" "$t/files" || { echo "no $file"; return 1; }
 	done
