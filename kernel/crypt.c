@@ -33,8 +33,6 @@
 
 /* A sector is made of so many pieces of memory at most. */
 #define PIECES_MAX 4
-/* A write carries at most so much. */
-#define WRITE_SECTORS (KMSC_PAGES_MAX << PAGE_SECTORS_SHIFT)
 /* So many that wait for the cipher need no memory from the kernel. */
 #define PASSES 16
 /* Reads that complete in a softirq and are longer do not hold it up. */
@@ -383,17 +381,10 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 
 /* --- writes ------------------------------------------------------------- */
 
-/* A flush or a discard */
-static bool is_bare(struct bio *bio)
-{
-	return bio_op(bio) == REQ_OP_DISCARD ||
-	       (bio_op(bio) == REQ_OP_WRITE && !bio_sectors(bio));
-}
-
 /* The gate is shut: what comes of a bio on its way down. */
 static int map_shut(struct kmsc_io *io)
 {
-	unsigned int bytes = is_bare(io->bio) ? 0 : io->src.bi_size;
+	unsigned int bytes = kmsc_bio_is_bare(io->bio) ? 0 : io->src.bi_size;
 
 	switch (kmsc_hold_add(&io->crypt->hold, io->bio, bytes)) {
 	case KMSC_HOLD_HELD:
@@ -448,10 +439,11 @@ static int map_bare(struct kmsc_io *io)
 {
 	if (!kmsc_gate_is_open(io->crypt->gate))
 		return map_shut(io);
-	if (bio_sectors(io->bio))
-		remap(io->crypt, io->bio);
-	else
+	/* Only a flush has no place. */
+	if (bio_op(io->bio) == REQ_OP_WRITE)
 		bio_set_dev(io->bio, io->crypt->dev->bdev);
+	else
+		remap(io->crypt, io->bio);
 	return DM_MAPIO_REMAPPED;
 }
 
@@ -474,10 +466,10 @@ int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 	bool write = bio_op(bio) == REQ_OP_WRITE;
 	struct kmsc_io *io = kmsc_bio_io(crypt, bio);
 
-	if (write && unlikely(bio_sectors(bio) > WRITE_SECTORS))
-		dm_accept_partial_bio(bio, WRITE_SECTORS);
+	if (write && unlikely(bio_sectors(bio) > KMSC_WRITE_SECTORS))
+		dm_accept_partial_bio(bio, KMSC_WRITE_SECTORS);
 	kmsc_io_init(io, crypt, bio);
-	if (is_bare(bio))
+	if (kmsc_bio_is_bare(bio))
 		return map_bare(io);
 	if (!write && bio_op(bio) != REQ_OP_READ)
 		return DM_MAPIO_KILL;
@@ -511,7 +503,7 @@ static int map_again(struct kmsc_io *io)
 	/* Without the pages that it would only put back */
 	if (!kmsc_gate_is_open(io->crypt->gate))
 		return map_shut(io);
-	return is_bare(io->bio) ? map_bare(io) : map_write(io);
+	return kmsc_bio_is_bare(io->bio) ? map_bare(io) : map_write(io);
 }
 
 /* A bio that was held */

@@ -59,6 +59,15 @@ static inline void kmsc_io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
 	io->done = false;
 }
 
+/* No data: a flush, a discard, or what is done to a zone */
+static inline bool kmsc_bio_is_bare(struct bio *bio)
+{
+	enum req_op op = bio_op(bio);
+
+	return op == REQ_OP_DISCARD || op == REQ_OP_ZONE_RESET_ALL ||
+	       op_is_zone_mgmt(op) || (op == REQ_OP_WRITE && !bio_sectors(bio));
+}
+
 static inline bool kmsc_io_enter(struct kmsc_io *io)
 {
 	io->cipher = kmsc_gate_enter(io->crypt->gate);

@@ -9,6 +9,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bio.h>
+#include <linux/blkdev.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
 
@@ -16,6 +17,7 @@ struct kmsc_pool;
 
 /* A write carries at most so many, which is also the reserve. */
 #define KMSC_PAGES_MAX BIO_MAX_VECS
+#define KMSC_WRITE_SECTORS (KMSC_PAGES_MAX << PAGE_SECTORS_SHIFT)
 /* So many need no table of their own. */
 #define KMSC_PAGES_FEW 2
 

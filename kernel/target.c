@@ -90,12 +90,18 @@ static int open_volume(struct dm_target *ti, struct kmsc_target *target,
 				   &ti->error);
 }
 
-static void set_features(struct dm_target *ti, const struct kmsc_table *table)
+static void set_features(struct dm_target *ti, const struct kmsc_target *target)
 {
 	/* Passed on, but not once the volume is locked: see crypt.c. */
 	ti->num_flush_bios = 1;
-	if (table->options & KMSC_OPT_ALLOW_DISCARDS)
+	if (target->table.options & KMSC_OPT_ALLOW_DISCARDS)
 		ti->num_discard_bios = 1;
+	/*
+	 * What is appended to a zone must be encrypted for the place that it
+	 * gets, so that must be known before: dm makes it a write.
+	 */
+	if (bdev_is_zoned(target->dev->bdev))
+		ti->emulate_zone_append = true;
 	ti->limit_swap_bios = true;
 	ti->accounts_remapped_io = true;
 }
@@ -137,7 +143,7 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		goto bad;
 	}
 	kmsc_volume_hold(&target->user, &target->crypt.hold);
-	set_features(ti, &target->table);
+	set_features(ti, target);
 	return 0;
 
 bad:
@@ -239,9 +245,28 @@ static int target_iterate_devices(struct dm_target *ti,
 	return fn(ti, target->dev, target->table.params.offset, ti->len, data);
 }
 
+#ifdef CONFIG_BLK_DEV_ZONED
+static int target_report_zones(struct dm_target *ti,
+			       struct dm_report_zones_args *args,
+			       unsigned int nr_zones)
+{
+	struct kmsc_target *target = ti->private;
+	sector_t start = target->table.params.offset;
+
+	return dm_report_zones(target->dev->bdev, start,
+			       start + dm_target_offset(ti, args->next_sector),
+			       args, nr_zones);
+}
+#else
+#define target_report_zones NULL
+#endif
+
 /*
  * A sector is the unit of encryption: nothing smaller may come, and none may
  * lie across more pieces of memory than it must.
+ *
+ * A write to a zone is no longer than what we take in one piece: an append has
+ * one place, and since 6.10 the rest of a write could wait for itself.
  */
 static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
@@ -254,12 +279,19 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 		max_t(unsigned int, limits->physical_block_size, size);
 	limits->io_min = max_t(unsigned int, limits->io_min, size);
 	limits->dma_alignment = limits->logical_block_size - 1;
+	if (ti->emulate_zone_append) {
+		limits->max_hw_sectors = min_t(unsigned int, KMSC_WRITE_SECTORS,
+					       limits->max_hw_sectors);
+		limits->max_sectors = min_t(unsigned int, KMSC_WRITE_SECTORS,
+					    limits->max_sectors);
+	}
 }
 
 static struct target_type kmsc_target = {
 	.name = KMSC_TARGET_NAME,
 	.version = { 0, 1, 0 },
 	.module = THIS_MODULE,
+	.features = DM_TARGET_ZONED_HM,
 	.ctr = target_ctr,
 	.dtr = target_dtr,
 	.map = target_map,
@@ -270,6 +302,7 @@ static struct target_type kmsc_target = {
 	.status = target_status,
 	.message = target_message,
 	.iterate_devices = target_iterate_devices,
+	.report_zones = target_report_zones,
 	.io_hints = target_io_hints,
 };
 

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=bash disable=SC2154 # kernel-lib.sh sets the rest
+#
+# For the guest tests that put our table and dm-crypt's beside each other: "ours"
+# and "theirs" over the same $dev. Sourced.
+
+modprobe -a dm-crypt loop
+
+# both [SETTING...]: the two tables
+both() {
+	create ours "$(line "$@")" && create theirs "$(crypt_line "$@")"
+}
+
+remove_both() {
+	remove ours theirs
+}
+
+# plain NAME: dm-linear as "plain", of the length of NAME
+plain() {
+	create plain "0 $(blockdev --getsz "/dev/mapper/$1") linear $dev 0"
+}
+
+# sysfs NAME: the directory of a mapping
+sysfs() {
+	echo "/sys/dev/block/$(mountpoint -x "/dev/mapper/$1")"
+}
+
+# limits NAME: a line NAME:VALUE for each that the kernel tells of its queue
+limits() {
+	(cd "$(sysfs "$1")" && grep -s -d skip . queue/* alignment_offset \
+		discard_alignment size | sed s,queue/,,)
+}
+
+# same_limits [WORD...]: all of them, but for the WORDs
+same_limits() {
+	local skip
+
+	skip="^($(tr ' ' '|' <<<"${*:-none}")):"
+	[ "$(limits ours | wc -l)" -gt 20 ] || return
+	diff <(limits theirs | grep -Ev "$skip") <(limits ours | grep -Ev "$skip")
+}
+
+# limit NAME WORD
+limit() {
+	limits "$1" | sed -n "s/^$2://p"
+}
+
+# skip NAME REASON: said aloud, counted as a test
+skip() {
+	tap_count=$((tap_count + 1))
+	echo "ok $tap_count - $1 # SKIP $2"
+}
