@@ -49,6 +49,7 @@ static const struct {
 	{ -EKEYREVOKED, FAILED "key revoked by the KMS" },
 	{ -EACCES, FAILED "the KMS denied access" },
 	{ -EKEYREJECTED, FAILED "key rejected, it does not match this volume" },
+	{ -ESTALE, FAILED "older than what is open, and on other terms" },
 	{ -EBADMSG, FAILED "malformed volume header or token" },
 	{ -EPROTO, FAILED "malformed answer from the KMS" },
 	{ -EHOSTUNREACH, FAILED "no KMS endpoint answered" },

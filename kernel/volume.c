@@ -508,9 +508,10 @@ static int accept(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
 	if (test_bit(KEY_FLAG_REVOKED, &(*key)->flags))
 		return -EKEYREVOKED;
 	if (vol->state != KMSC_NEW &&
-	    (!kmsc_params_same(&vol->bound, &delivery->bound) ||
-	     is_replay(vol, delivery)))
+	    !kmsc_params_same(&vol->bound, &delivery->bound))
 		return -EKEYREJECTED;
+	if (vol->state != KMSC_NEW && is_replay(vol, delivery))
+		return -ESTALE;
 	/* At a renewal the cipher stays: its key is the same. */
 	if (vol->state != KMSC_ACTIVE)
 		r = install(vol, attempt, delivery);
@@ -524,7 +525,10 @@ static int accept(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
 	return 0;
 }
 
-/* Was that the KMS's no to a key that it had given us? */
+/*
+ * Was that the KMS's no to a key that it had given us? An old header is not
+ * (ESTALE): its terms do not count, the lease that there is runs on.
+ */
 static bool is_denied(const struct kmsc_volume *vol, int r)
 {
 	if (vol->state != KMSC_ACTIVE && vol->reason > KMSC_REASON_UNREACHABLE)

@@ -49,7 +49,10 @@
  *   reason       why it is locked: none, unreachable (the lease ran out),
  *                sleep, admin or revoked; of two, the later one in this list
  *   error        errno that the last upcall ended with, 0: none; ECANCELED:
- *                it was given up because the volume was locked meanwhile
+ *                it was given up because the volume was locked meanwhile;
+ *                ESTALE: its wrap is older than the one that is open, and has
+ *                other terms (a lease, say); they do not count, and neither
+ *                locks nor unlocks it
  *   epoch        of the wrap that the key came from
  *   key          serial of the key to revoke, 0: none
  *   lease        in seconds, 0: none; left: until it ends, rounded up, 0: no

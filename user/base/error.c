@@ -58,6 +58,12 @@ static const struct error_info table[] = {
 	    "the key could not be unwrapped or does not belong to this volume",
 	    "Compare 'kmscrypt dump DEV' with a header backup; it may be the "
 	    "wrong KMS entry, a changed header or another volume's token."),
+	ROW(ESTALE, EXIT_CORRUPT, false, EKEYREJECTED,
+	    "the header's binding is older than what the volume was opened "
+	    "with, and has other terms",
+	    "If 'kmscrypt lease' was killed, run it again; else somebody has "
+	    "put back an old header: compare 'kmscrypt dump DEV' with a "
+	    "backup."),
 	ROW(EBADMSG, EXIT_CORRUPT, false, EBADMSG,
 	    "malformed header, token or configuration",
 	    "Restore the header ('cryptsetup luksHeaderRestore') or the file "

@@ -237,10 +237,10 @@ dmsetup message one 0 renew
 ok 'a longer lease' in_time 20 state one ' lease=3600 left=(3[0-9]*) '
 helper epoch=1
 dmsetup message one 0 renew
-ok 'an older wrapping on other terms' in_time 20 state one \
-	'^locked reason=revoked error=129 epoch=2 '
+ok 'an older wrapping on other terms is refused, and no revocation' \
+	in_time 20 state one '^active reason=none error=116 epoch=2 .* lease=3600 '
 helper epoch=1 lease=3600
-dmsetup message one 0 unlock
+dmsetup message one 0 renew
 ok 'on the same ones it is another binding' in_time 20 state one \
 	'^active .* epoch=1 .* lease=3600 '
 helper epoch=3

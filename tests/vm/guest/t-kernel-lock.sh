@@ -92,7 +92,7 @@ ok 'and opens nothing' state '^locked'
 helper epoch=7 lease=10
 dmsetup message one 0 unlock
 ok 'unlock with an older wrapping, on other terms' in_time 10 state \
-	'^locked reason=admin error=129 epoch=8 '
+	'^locked reason=admin error=116 epoch=8 '
 helper epoch=8
 dmsetup message one 0 unlock
 in_time 10 state ^active
