@@ -336,6 +336,16 @@ certificates() {
 		vault_stop "$name"
 	done
 	vault_select a
+	for name in expired future; do
+		client --key k --cert "$SERVERS_PKI/client-$name.pem" \
+			--cert-key "$SERVERS_PKI/client-$name.key" check
+		case $name in
+		expired) words="has expired" ;;
+		future) words="is not valid yet" ;;
+		esac
+		last EACCES "our client certificate $words by this machine's" \
+			"our own certificate: $name"
+	done
 	client --key k --cert "$SERVERS_PKI/client.pem" \
 		--cert-key "$SERVERS_PKI/client.key" wrap unwrap
 	last OK 'same$' "with a client certificate"

@@ -19,6 +19,7 @@
 #include "wire/dial.h"
 #include "wire/http-dial.h"
 #include "wire/http-error.h"
+#include "wire/own-cert.h"
 
 /* "Name: value" */
 #define HEADER_LINE_MAX 1024
@@ -307,30 +308,49 @@ static CURLcode set_all(struct http *http, struct exchange *x,
 	return r == CURLE_OK ? set_request(c, x) : r;
 }
 
+/* Failures that a server may mean our certificate by */
+static bool may_be_our_cert(CURLcode result)
+{
+	return result == CURLE_SSL_CONNECT_ERROR ||
+	       result == CURLE_RECV_ERROR || result == CURLE_SEND_ERROR ||
+	       result == CURLE_GOT_NOTHING;
+}
+
+static int failed(struct op *op, struct http *http, struct exchange *x,
+		  CURLcode result, bool *ret_final)
+{
+	const char *cert = http->options.client_cert;
+	long verify = 0;
+	int r;
+
+	curl_easy_getinfo(http->curl, CURLINFO_SSL_VERIFYRESULT, &verify);
+	if (x->too_large)
+		result = CURLE_FILESIZE_EXCEEDED;
+	if (x->dial.err) {
+		*ret_final = false;
+		return op_fail(op, x->dial.err, "%s", x->dial.op.detail);
+	}
+	r = cert && may_be_our_cert(result) ? own_cert_dates_pem(op, cert) : 0;
+	if (!r)
+		return http_error(op, result, verify, x->error, ret_final);
+	*ret_final = true;
+	return r;
+}
+
 static int perform(struct op *op, struct http *http, struct exchange *x,
 		   int64_t timeout_ms, bool *ret_final)
 {
 	CURL *c = http->curl;
 	CURLcode result;
 	char *redirect = NULL;
-	long verify = 0;
 
 	result = set_all(http, x, timeout_ms);
 	if (result != CURLE_OK)
 		return op_fail(op, -EINVAL, "libcurl cannot do this: %s",
 			       curl_easy_strerror(result));
 	result = curl_easy_perform(c);
-	if (result != CURLE_OK) {
-		curl_easy_getinfo(c, CURLINFO_SSL_VERIFYRESULT, &verify);
-		if (x->too_large)
-			result = CURLE_FILESIZE_EXCEEDED;
-		if (x->dial.err) {
-			*ret_final = false;
-			return op_fail(op, x->dial.err, "%s",
-				       x->dial.op.detail);
-		}
-		return http_error(op, result, verify, x->error, ret_final);
-	}
+	if (result != CURLE_OK)
+		return failed(op, http, x, result, ret_final);
 	curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &x->response->status);
 	/* closed after an interim answer: libcurl is content with that */
 	if (x->response->status < 200) {

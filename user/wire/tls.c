@@ -17,6 +17,7 @@
 
 #include "base/op.h"
 #include "wire/dial.h"
+#include "wire/own-cert.h"
 #include "wire/tls-context.h"
 
 struct tls {
@@ -95,18 +96,10 @@ static int verify_failed(struct op *op, SSL *ssl, long why)
  */
 static int own_certificate_refused(struct op *op, SSL *ssl, int alert)
 {
-	const X509 *cert = SSL_get_certificate(ssl);
+	int r = own_cert_dates(op, SSL_get_certificate(ssl));
 
-	if (cert && X509_cmp_current_time(X509_get0_notBefore(cert)) > 0) {
-		op_next(op, "Check this machine's clock.");
-		return op_fail(
-			op, -EACCES,
-			"our client certificate is not valid yet by this machine's clock");
-	}
-	if (cert && X509_cmp_current_time(X509_get0_notAfter(cert)) < 0)
-		return op_fail(
-			op, -EACCES,
-			"our client certificate has expired by this machine's clock");
+	if (r)
+		return r;
 	if (alert == SSL_AD_CERTIFICATE_EXPIRED) {
 		op_next(op, "Compare the server's clock with this machine's.");
 		return op_fail(
