@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Volumes: their list, their state, and what a key is bound to; locks and
- * their order are in volume.h
+ * Volumes: their list and their state; locks and their order are in volume.h
  */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
@@ -510,7 +509,7 @@ static int accept(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
 	if (vol->state != KMSC_NEW &&
 	    !kmsc_params_same(&vol->bound, &delivery->bound))
 		return -EKEYREJECTED;
-	if (vol->state != KMSC_NEW && is_replay(vol, delivery))
+	if (is_replay(vol, delivery))
 		return -ESTALE;
 	/* At a renewal the cipher stays: its key is the same. */
 	if (vol->state != KMSC_ACTIVE)
@@ -525,10 +524,7 @@ static int accept(struct kmsc_volume *vol, struct kmsc_attempt *attempt,
 	return 0;
 }
 
-/*
- * Was that the KMS's no to a key that it had given us? An old header is not
- * (ESTALE): its terms do not count, the lease that there is runs on.
- */
+/* Was that the KMS's no to a key that it had given us? ESTALE is not. */
 static bool is_denied(const struct kmsc_volume *vol, int r)
 {
 	if (vol->state != KMSC_ACTIVE && vol->reason > KMSC_REASON_UNREACHABLE)

@@ -8,8 +8,10 @@
  *   /run/kmsc-test/key   the volume key
  *   /run/kmsc-test/mode  words, done in their order: sleep:MS, stop, exit,
  *                        reject:ERRNO, hang (as a KMS does: until our time is
- *                        over), hostile:SEED (change the payload at random),
- *                        and name=value that change the payload, which
+ *                        over), say (a line "kmsc-test: upcall" in the
+ *                        kernel's log), hostile:SEED (change the payload at
+ *                        random), later (what follows is not for an
+ *                        opening), and name=value that change the payload, which
  *                        otherwise echoes what the callout asks for
  *   /run/kmsc-test/log   gets a line "start PID DESCRIPTION CALLOUT", and
  *                        another "end PID result=N" where there is a result
@@ -35,6 +37,7 @@ static struct {
 } out;
 static size_t size = sizeof(out.payload);
 static unsigned long long timeout_ms;
+static const char *op = "";
 
 static void note(const char *format, ...)
 {
@@ -120,6 +123,8 @@ static void set(const char *name, const char *value)
 		p->lease_s = htole32(n);
 	else if (!strcmp(name, "cap"))
 		p->queue_cap_s = htole32(n);
+	else if (!strcmp(name, "op"))
+		op = value;
 	else if (!strcmp(name, "timeout_ms"))
 		timeout_ms = n;
 	else if (!strcmp(name, "epoch"))
@@ -169,6 +174,17 @@ static void make_hostile(unsigned int seed)
 	}
 }
 
+/* In the kernel's log, by whose clock tests measure */
+static void say(void)
+{
+	FILE *file = fopen("/dev/kmsg", "w");
+
+	if (!file)
+		exit(5);
+	fputs("kmsc-test: upcall\n", file);
+	fclose(file);
+}
+
 static void finish(long result)
 {
 	note("end %d result=%d\n", getpid(), result < 0 ? errno : 0);
@@ -184,6 +200,8 @@ static void act(key_serial_t key, char *word)
 		raise(SIGSTOP);
 	if (!strcmp(word, "exit"))
 		exit(1);
+	if (!strcmp(word, "say"))
+		say();
 	if (!strcmp(word, "hang")) {
 		usleep(timeout_ms * 1000);
 		finish(keyctl_reject(key, KMSC_REJECT_TIMEOUT_S, ETIMEDOUT, 0));
@@ -227,7 +245,10 @@ int main(int argc, char **argv)
 	}
 
 	slurp(DIR "mode", mode, sizeof(mode) - 1);
-	for (word = strtok(mode, "\n "); word; word = strtok(NULL, "\n "))
+	for (word = strtok(mode, "\n "); word; word = strtok(NULL, "\n ")) {
+		if (!strcmp(word, "later") && !strcmp(op, "open"))
+			break;
 		act(key, word);
+	}
 	finish(keyctl_instantiate(key, &out, size, 0));
 }

@@ -13,11 +13,7 @@ cd "$(dirname "$0")" || exit 1
 modprobe dm-crypt
 brd 4
 
-# A program's start over 9p takes a second: touched, they are in memory.
-for program in dmsetup dd cmp sed od head blockdev; do
-	type -P "$program"
-	ldd "$(type -P "$program")" | grep -o '/[^ ):]*'
-done | sort -u | xargs touch -c
+in_memory dmsetup dd cmp sed od head blockdev
 
 size=$((256 * 1024))
 for plain in 1 2; do

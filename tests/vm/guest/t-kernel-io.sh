@@ -104,6 +104,43 @@ ok 'buffers at addresses that are no sector'\''s' \
 	not /usr/bin/python3 $t/odd.py 512
 ok 'and at ones that are' /usr/bin/python3 $t/odd.py 4096
 
+# One bio of more than a MiB: a write of it has more pages than our table of
+# them. Huge pages make it so, which take the place of many in a bio's own.
+cat >$t/huge.py <<'PY'
+import ctypes, mmap, os
+f = os.open("/dev/mapper/one", os.O_RDWR | os.O_DIRECT)
+huge, size = 2 << 20, 8 << 20
+m = mmap.mmap(-1, size + huge, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+m.madvise(14)  # MADV_HUGEPAGE
+# from some huge page's beginning on, wherever that is
+address = ctypes.addressof(ctypes.c_char.from_buffer(m))
+view = memoryview(m)[-address % huge:][:size]
+data = os.urandom(size)
+view[:] = data
+assert os.pwritev(f, [view], 0) == size
+part = mmap.mmap(-1, 65536)
+for at in range(0, size, len(part)):
+    assert os.preadv(f, [part], at) == len(part)
+    assert part[:] == data[at:at + len(part)], at
+view[:] = bytes(size)
+assert os.preadv(f, [view], 0) == size
+assert view == data
+PY
+tracing=/sys/kernel/tracing
+mountpoint -q $tracing || mount -t tracefs tracefs $tracing
+echo 1 >$tracing/events/block/block_bio_queue/enable
+ok 'huge pages' /usr/bin/python3 $t/huge.py
+echo 0 >$tracing/events/block/block_bio_queue/enable
+# large: of the writes to this device, sectors of the largest
+large() {
+	local numbers
+
+	numbers=$(lsblk -dno MAJ:MIN /dev/mapper/one | tr -d ' ' | tr : ,)
+	sed -n "s/.*block_bio_queue: $numbers W.* + \([0-9]*\) .*/\1/p" \
+		"$tracing/trace" | sort -n | tail -n 1
+}
+ok 'in bios of more than a MiB' [ "$(large)" -gt 2048 ]
+
 # --- suspend, reload, while I/O goes on ---
 helper exit
 fio --name=load --filename=/dev/mapper/one --direct=1 --rw=randwrite --bs=4k \

@@ -38,6 +38,11 @@ more_renewals() {
 }
 
 modprobe brd rd_nr=5 rd_size=4096
+in_memory request-key dmsetup keyctl dd sleep date grep sed tail cut dmesg \
+	blockdev seq pkill cat awk
+# nor is the host asked for what is in this one: it is not the host's
+cp -r /etc/request-key.d $t/rules && rm -r /etc/request-key.d &&
+	cp -r $t/rules /etc/request-key.d
 
 # While the machine waits for the host, its clock runs on: what will be needed
 # is to be in its memory before anything is measured.
@@ -99,7 +104,7 @@ uuid_of() {
 deadlines() {
 	local n load
 
-	helper epoch=1 lease=10
+	helper epoch=1 lease=10 later stop
 	for n in 1 2 3; do
 		uuid=$(uuid_of "$n")
 		dev=/dev/ram$n
@@ -107,7 +112,6 @@ deadlines() {
 		create "d$n" "$(line)"
 		stamp "opened d$n"
 	done
-	helper stop
 	dd if=/dev/mapper/d1 of=/dev/null bs=4k iflag=direct status=none &
 	load=$!
 	sleep 4
@@ -133,14 +137,73 @@ for ((round = 1; round <= rounds; round++)); do
 	deadlines $round
 done
 
+# --- the deadline, though no worker runs -----------------------------------
+# All of the machine's one processor goes to a reader with a real-time priority,
+# from before the deadline until well after it.
+cat >$t/greedy.py <<'PY'
+import mmap, os, sys, time
+m = [mmap.mmap(-1, 4096)]
+begin, end = (float(word) for word in sys.argv[1:])
+boottime = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+print("ready", flush=True)
+while not os.path.exists("/dev/mapper/one"):
+    time.sleep(0.01)
+opened = boottime()
+now = lambda: boottime() - opened
+f = os.open("/dev/mapper/one", os.O_RDONLY | os.O_DIRECT)
+time.sleep(begin)
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+first = now()
+good, last = 0, 0
+while now() < end:
+    try:
+        os.preadv(f, m, 0)
+        good, last = good + 1, now()
+    except OSError:
+        pass
+print("first", first, "good", good, "last", last, "end", now())
+assert first < 10 and good > 0 and last < 11
+PY
+no_worker() {
+	local status reader
+
+	helper epoch=1 lease=10 later reject:113
+	echo -1 >/proc/sys/kernel/sched_rt_runtime_us
+	/usr/bin/python3 "$t/greedy.py" 8.5 12.5 >"$t/greedy" &
+	reader=$!
+	in_time 300 grep -q ready "$t/greedy" && create one "$(line)" || return
+	wait "$reader"
+	status=$?
+	cat "$t/greedy"
+	echo 950000 >/proc/sys/kernel/sched_rt_runtime_us
+	in_time 20 state one '^locked reason=unreachable ' && remove one &&
+		return "$status"
+}
+
 # --- renewals -------------------------------------------------------------
 uuid=11111111-2222-4333-8444-555555555555
 dev=/dev/ram0
+ok 'the deadline, though no worker runs' no_worker
 /usr/bin/python3 uevents.py >$t/uevents &
 listener=$!
 ok 'uevents' in_time 300 grep -q listening $t/uevents
 
-helper epoch=1 lease=10
+# apart: the times between renewals are not the same, by more than chance; else
+# all volumes that a machine opens at its boot would ask at the same time
+apart() {
+	dmesg | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*kmsc-test: upcall.*/\1\2/p' |
+		awk 'NR > 2 {
+			d = $1 - last
+			if (!n++ || d < least) least = d
+			if (d > most) most = d
+			print d
+		}
+		{ last = $1 }
+		END { exit !(n > 4 && most - least > 100) }'
+}
+
+dmesg -C
+helper say epoch=1 lease=10
 create one "$(line)"
 ok 'open with a lease' state one ' lease=10 left=([1-9]|10) on_lock=error '
 sleep 40
@@ -148,10 +211,29 @@ ok 'renewed in time, by itself' state one \
 	'^active reason=none error=0 .* lease=10 left=([1-9]|10) '
 # every 4 to 5 s
 ok 'as often as needed' like '^([7-9]|1[0-2])$' "$(renewals $uuid)"
+ok 'not as by a clock' apart
+ok 'each with less time than the kernel grants before sleep' not grep -Ev \
+	'^end| op=open | timeout_ms=[1-3]?[0-9]{3}$' $t/log
 ok 'and works' works one
 
+# backed_off: since it is locked, upcalls were 1, 2, 4, 8, then 15 s apart or
+# more, but for one that was under way when it was locked
+backed_off() {
+	dmesg | sed -n '/locked, reason=unreachable/,$ s/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*kmsc-test: upcall.*/\1\2/p' |
+		awk 'NR > 1 {
+			d = $1 - last
+			last = $1
+			if (!n && !skipped++ && d < 1000) next
+			least = 1000 * 2 ^ n++
+			if (d < (least > 15000 ? 15000 : least)) early = 1
+			print d
+		}
+		{ last = $1 }
+		END { exit early || n < 5 }'
+}
+
 dmesg -C
-helper reject:113
+helper say reject:113
 ok 'an outage is borne' in_time 20 more_renewals 1
 ok 'while the lease lasts' state one '^active reason=none error=113 .* left=[1-9]'
 ok 'and works' works one
@@ -161,8 +243,10 @@ ok 'the audit too' like 'type=1339 .* op=lock-unreachable ' "$(dmesg)"
 ok 'and a uevent' in_time 20 grep -q "^dm-0 KMSCRYPT_UUID=$uuid \
 KMSCRYPT_STATE=locked KMSCRYPT_REASON=unreachable$" $t/uevents
 ok 'no I/O' not works one
+sleep 100
+ok 'the KMS is asked less and less often' backed_off
 helper epoch=1 lease=10
-ok 'it opens again by itself' in_time 40 state one '^active reason=none error=0'
+ok 'it opens again by itself' in_time 120 state one '^active reason=none error=0'
 ok 'by an unlock' grep -q ' op=unlock ' $t/log
 ok 'and works' works one
 ok 'the audit knows' like 'type=1339 .* op=unlock ' "$(dmesg)"
