@@ -11,6 +11,7 @@ kms_begin kmip-client || exit 1
 
 ENCRYPT=1f DECRYPT=20
 LOG=$SERVERS_DIR/reason-log
+RULE=$SERVERS_DIR/reason
 
 client() {
 	OUT=$("$CLIENT" --ca "$SERVERS_PKI/ca.pem" \
@@ -34,27 +35,24 @@ try() {
 # row KIND OPERATION ERRNO MODE WHAT: "final": asked once, and nobody else is;
 # "over": asked once, and the next address answers
 row() {
-	local kind=$1 operation=$2 errno=$3 mode=$4 what=$5 bad
-	rm -f "$LOG"
+	local kind=$1 operation=$2 errno=$3 mode=$4 what=$5
 	: >"$LOG"
 	: >"$GOOD_LOG"
-	bad=127.0.0.1:$(bad_server_start reason --mode "$mode" \
-		--operation "$operation" --log "$LOG") || return
-	try "$operation" "$bad"
+	echo "$mode $operation" >"$RULE"
+	try "$operation" "$BAD"
 	[ "$(errno)" = "$errno" ] && [ "$(asked "$LOG" "$operation")" = 1 ]
 	ok $? "$what: $errno, asked once"
 	if [ "$kind" = over ]; then
-		try "$operation" "$bad,$GOOD"
+		try "$operation" "$BAD,$GOOD"
 		[ "$(errno)" = OK ] &&
 			[ "$(asked "$GOOD_LOG" "$operation")" = 1 ]
 		ok $? "... another address answers"
 	else
-		try "$operation" "$bad,$GOOD"
+		try "$operation" "$BAD,$GOOD"
 		[ "$(errno)" = "$errno" ] &&
 			[ "$(asked "$GOOD_LOG" "$operation")" = 0 ]
 		ok $? "... and no other address is asked"
 	fi
-	bad_server_stop reason
 }
 
 # both KIND ERRNO REASON NAME: the same for Encrypt and Decrypt
@@ -75,6 +73,8 @@ GOOD_LOG=$SERVERS_DIR/good-log
 GOOD=127.0.0.1:$(bad_server_start good --log "$GOOD_LOG") || exit 1
 client --address "$GOOD" wrap unwrap
 last OK 'same$' "control: a server that does it"
+echo "good $ENCRYPT" >"$RULE"
+BAD=127.0.0.1:$(bad_server_start reason --rule "$RULE" --log "$LOG") || exit 1
 
 both final ENOENT 1 "Item Not Found"
 both final ENOENT 37 "Object Not Found"
@@ -111,5 +111,6 @@ for operation in $ENCRYPT $DECRYPT; do
 done
 # on a connection that was used before it is sent again: see t-kmip.sh
 row over "$ENCRYPT" EHOSTUNREACH close-after-request "no answer"
+bad_server_stop reason
 bad_server_stop good
 kms_end

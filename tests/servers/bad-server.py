@@ -9,7 +9,10 @@ Without --upstream it makes up answers itself, with an identity cipher; with
 --upstream HOST:PORT it asks a real server (as the PKI's "client") and spoils
 what that one says. --operation, --skip and --times choose which requests are
 spoilt; the others get the good answer. Values: status takes a reason in hex,
-drip milliseconds a byte, data a length, version a KMIP version.
+drip milliseconds a byte, data a length, version a KMIP version. With --rule
+both --mode and --operation are in a file, "MODE OPERATION", and what it says
+when a connection is made counts from then on: one server for many rows of a
+table that one client asks for one after the other.
 """
 import argparse
 import json
@@ -334,6 +337,7 @@ class Handler(socketserver.BaseRequestHandler):
             self.note(end=type(error).__name__)
 
     def talk(self):
+        self.server.obey()
         args = self.server.args
         early = CONNECTION.get(args.mode)
         conn = self.request
@@ -386,6 +390,16 @@ class Server(socketserver.ThreadingTCPServer):
             if args.log else None
         super().__init__(("127.0.0.1", args.port), Handler)
 
+    def obey(self):
+        """--rule: takes the mode and the operation that it names now."""
+        args = self.args
+        if not args.rule:
+            return
+        with open(args.rule, encoding="ascii") as file:
+            mode, operation = file.read().split()
+        args.mode, _, args.value = mode.partition("=")
+        args.operation = int(operation, 16)
+
     def turn(self, operation):
         """Is this request one to spoil? Counts --skip and --times down."""
         args = self.args
@@ -418,6 +432,7 @@ def arguments():
     add("--client", default="client", help="PKI name to ask upstream as")
     add("--operation", type=lambda text: int(text, 16),
         help="only requests of this operation, hex")
+    add("--rule", help="FILE that says both instead, at each connection")
     add("--skip", type=int, default=0, help="first let so many through")
     add("--times", type=int, help="then spoil only so many")
     add("--versions", type=lambda text: text.split(","),
