@@ -108,3 +108,14 @@ const struct error_info *error_info(int err)
 			return &table[i];
 	return &table[0];
 }
+
+struct error_info error_words(int err, const char *why, const char *next)
+{
+	struct error_info e = *error_info(err);
+
+	if (why && *why)
+		e.message = why;
+	if (next && *next)
+		e.next = next;
+	return e;
+}

@@ -35,4 +35,11 @@ struct error_info {
 /** error_info() - the row for @err (sign ignored); never NULL. */
 const struct error_info *error_info(int err);
 
+/**
+ * error_words() - the row for @err (sign ignored), with the words of the place
+ * that failed, which are closer to the user's, in place of its own
+ * @why, @next: NULL or "": the row's stay; borrowed by what is returned
+ */
+struct error_info error_words(int err, const char *why, const char *next);
+
 #endif

@@ -71,8 +71,8 @@ int secret_read_fd(struct secret *s, int fd, size_t max);
 
 /**
  * secret_read_file() - the same for a file; with @text trailing CR, LF and
- * blanks are cut off (a token file written by an editor) and do not count. What the kernel has
- * cached of the file is dropped.
+ * blanks are cut off (a token file written by an editor) and do not count.
+ * What the kernel has cached of the file is dropped.
  */
 int secret_read_file(struct secret *s, const char *path, size_t max, bool text);
 

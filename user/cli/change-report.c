@@ -23,16 +23,6 @@ static const char *const outcomes[] = {
 	[REBIND_CURRENT] = "current",
 };
 
-static const char *message_of(const struct change_item *i)
-{
-	return i->why && *i->why ? i->why : error_info(i->err)->message;
-}
-
-static const char *next_of(const struct change_item *i)
-{
-	return i->next && *i->next ? i->next : error_info(i->err)->next;
-}
-
 static struct json_object *item_json(const struct change_item *i)
 {
 	struct json_object *obj = json_object_new_object();
@@ -107,7 +97,7 @@ static void print_item(const struct change *c, const struct change_item *item)
 
 	if (item->err)
 		output_line("  %s %s: FAILED: %s", uuid, device,
-			    message_of(item));
+			    error_words(item->err, item->why, NULL).message);
 	else
 		output_line("  %s %s: %s%s", uuid, device,
 			    c->dry_run && item->outcome == REBIND_DONE ?
@@ -180,24 +170,19 @@ static void print_text(const struct change *c)
 
 static int report_failed(struct cli *cli, const struct change *c)
 {
-	char message[128], next[OP_TEXT_MAX + 128];
+	const char *first = NULL;
+	char message[128];
 
 	snprintf(message, sizeof(message),
 		 "%zu of %zu volumes were not done, and what they need to open "
 		 "is kept",
 		 c->failed, c->n);
-	snprintf(next, sizeof(next),
-		 "Put right what is named above and run the same command "
-		 "again.");
-	for (size_t i = 0; i < c->n; i++)
-		if (c->items[i].err) {
-			snprintf(next, sizeof(next),
-				 "Put right what is named above and run the "
-				 "same command again. For the first: %s",
-				 next_of(&c->items[i]));
-			break;
-		}
-	return output_partly(cli, message, next);
+	for (size_t i = 0; i < c->n && !first; i++)
+		if (c->items[i].err)
+			first = error_words(c->items[i].err, NULL,
+					    c->items[i].next)
+					.next;
+	return output_some_failed(cli, message, first);
 }
 
 int change_report(struct cli *cli, const struct change *c, int err)

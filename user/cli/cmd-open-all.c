@@ -45,7 +45,7 @@ static struct json_object *item_json(const struct opening_result *r)
 static void print_item(const struct opening_result *r)
 {
 	const char *device = *r->device ? r->device : "-";
-	const char *why = *r->why ? r->why : error_info(r->err)->message;
+	const char *why = error_words(r->err, r->why, NULL).message;
 
 	if (is_mapped(r))
 		output_line("  %s %s: %s as /dev/mapper/%s", r->uuid, device,
@@ -107,9 +107,7 @@ static void print_text(struct cli *cli, const struct opening *o)
 
 static int finish(struct cli *cli, const struct opening *o)
 {
-	char message[128], next[OP_TEXT_MAX + 128];
-	const char *first = *o->first.next ? o->first.next :
-					     error_info(o->first.err)->next;
+	char message[128];
 	int r = 0;
 
 	if (cli->json)
@@ -120,11 +118,9 @@ static int finish(struct cli *cli, const struct opening *o)
 		return r;
 	snprintf(message, sizeof(message), "%zu of %zu volumes do not open",
 		 o->count[OPENING_FAILED], o->total);
-	snprintf(next, sizeof(next),
-		 "Put right what is named above and run the same command "
-		 "again. For the first: %s",
-		 first);
-	return output_partly(cli, message, next);
+	return output_some_failed(
+		cli, message,
+		error_words(o->first.err, NULL, o->first.next).next);
 }
 
 int cmd_open_all(struct cli *cli)

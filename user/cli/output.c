@@ -113,34 +113,8 @@ void output_note(const struct cli *cli, const char *fmt, ...)
 		puts(text);
 }
 
-static int report(const struct cli *cli, const struct error_info *e)
+static int add_error(struct json_object *obj, const struct error_info *e)
 {
-	struct json_object *obj, *inner;
-
-	if (!cli->json) {
-		log_say(LOG_LEVEL_ERROR, "%s. %s", e->message, e->next);
-		return e->code;
-	}
-	obj = json_object_new_object();
-	inner = json_object_new_object();
-	if (!obj || !inner || json_add_u64(inner, "code", e->code) ||
-	    json_add_string(inner, "errno", e->name) ||
-	    json_add_bool(inner, "retryable", e->retryable) ||
-	    json_add_string(inner, "message", e->message) ||
-	    json_add_string(inner, "next", e->next) ||
-	    json_add(obj, "error", json_object_get(inner)))
-		log_say(LOG_LEVEL_ERROR, "%s. %s", e->message, e->next);
-	else
-		complain(json_object_get(obj));
-	json_object_put(inner);
-	json_object_put(obj);
-	return e->code;
-}
-
-int output_add_error(struct json_object *obj, int err, const char *why,
-		     const char *next)
-{
-	const struct error_info *e = error_info(err);
 	struct json_object *error = json_object_new_object();
 
 	if (!error)
@@ -148,23 +122,39 @@ int output_add_error(struct json_object *obj, int err, const char *why,
 	if (json_add_u64(error, "code", e->code) ||
 	    json_add_string(error, "errno", e->name) ||
 	    json_add_bool(error, "retryable", e->retryable) ||
-	    json_add_string(error, "message", why && *why ? why : e->message) ||
-	    json_add_string(error, "next", next && *next ? next : e->next)) {
+	    json_add_string(error, "message", e->message) ||
+	    json_add_string(error, "next", e->next)) {
 		json_object_put(error);
 		return -ENOMEM;
 	}
 	return json_add(obj, "error", error);
 }
 
+static int report(const struct cli *cli, const struct error_info *e)
+{
+	struct json_object *obj = cli->json ? json_object_new_object() : NULL;
+
+	if (!obj || add_error(obj, e))
+		log_say(LOG_LEVEL_ERROR, "%s. %s", e->message, e->next);
+	else
+		complain(json_object_get(obj));
+	json_object_put(obj);
+	return e->code;
+}
+
+int output_add_error(struct json_object *obj, int err, const char *why,
+		     const char *next)
+{
+	const struct error_info e = error_words(err, why, next);
+
+	return add_error(obj, &e);
+}
+
 int output_error(const struct cli *cli, int err)
 {
-	struct error_info e = *error_info(err);
+	const struct error_info e =
+		error_words(err, cli->op.detail, cli->op.next);
 
-	/* The words of the place that failed are closer to the user's. */
-	if (*cli->op.detail)
-		e.message = cli->op.detail;
-	if (*cli->op.next)
-		e.next = cli->op.next;
 	return report(cli, &e);
 }
 
@@ -179,6 +169,18 @@ int output_partly(const struct cli *cli, const char *message, const char *next)
 	};
 
 	return report(cli, &e);
+}
+
+int output_some_failed(const struct cli *cli, const char *message,
+		       const char *first)
+{
+	char next[OP_TEXT_MAX + 128];
+
+	snprintf(next, sizeof(next),
+		 "Put right what is named above and run the same command "
+		 "again.%s%s",
+		 first ? " For the first: " : "", first ? first : "");
+	return output_partly(cli, message, next);
 }
 
 int output_finish(void)

@@ -41,6 +41,13 @@ int output_add_error(struct json_object *obj, int err, const char *why,
 /** output_partly() - report EXIT_PARTLY; the volumes were named before. */
 int output_partly(const struct cli *cli, const char *message, const char *next);
 
+/**
+ * output_some_failed() - the same where to run the command again is what to do
+ * @first: what to do about the first that failed, NULL: unknown
+ */
+int output_some_failed(const struct cli *cli, const char *message,
+		       const char *first);
+
 /** output_finish() - flush standard output. 0, -errno when that failed. */
 int output_finish(void);
 

@@ -467,7 +467,7 @@ int mapping_find(struct op *op, const char *uuid, const char *device,
 	if (r)
 		return r;
 	for (size_t i = 0; i < n; i++)
-		if (!strcmp(all[i].uuid, uuid) &&
+		if ((!uuid || !strcmp(all[i].uuid, uuid)) &&
 		    (!device || place_of(all[i].name, device) >= least))
 			all[kept++] = all[i];
 	*ret = all;

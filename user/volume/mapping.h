@@ -74,6 +74,7 @@ int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n);
 
 /**
  * mapping_find() - the mappings of a volume, as mapping_list()
+ * @uuid:	NULL: of all volumes
  * @device:	only those on this device or image; NULL: on any
  * @maybe:	also those of which that cannot be told: the device is gone, or
  *		an image and a loop device

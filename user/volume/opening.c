@@ -393,13 +393,9 @@ static int load(struct op *op, struct set *s)
 {
 	struct opening *o = s->o;
 	char **uuids = NULL;
-	int r = mapping_list(op, &s->mappings, &s->nmappings);
+	/* Without device-mapper there are none; opening says why not. */
+	int r = mapping_find(op, NULL, NULL, true, &s->mappings, &s->nmappings);
 
-	/* Without device-mapper nothing is open; opening says why not. */
-	if (r == -EOPNOTSUPP) {
-		op_clear(op);
-		r = 0;
-	}
 	if (!r)
 		r = registry_list(op, &uuids, &s->n);
 	if (r)
