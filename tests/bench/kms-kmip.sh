@@ -9,25 +9,13 @@
 # usage: kms-kmip.sh [N]
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-out=$checkout/build/bench
 n=${1:-200}
 ms=${BENCH_KMIP_MS:-20}
 
-mkdir -p "$out"
-export TMPDIR=${TMPDIR:-$out}
-make -s -C "$checkout" -f Makefile -f tests/bench/bench.mk user \
-	build/bench/volumes
-# shellcheck source=../cli/lib.sh
-. "$checkout/tests/cli/lib.sh"
-cli_begin
+# shellcheck source=kms-lib.sh
+. "$(dirname "$0")/kms-lib.sh"
 kmip_start
-trap 'kill "$proxy" 2>/dev/null || true; servers_end' EXIT
-"$checkout/tests/servers/delay-proxy.py" --ready-file "$CLI_DIR/proxy" \
-	--upstream "$KMIP_ADDR" --ms "$ms" &
-proxy=$!
-wait_for 15 test -s "$CLI_DIR/proxy"
+port=$(server_start proxy delay-proxy.py --upstream "$KMIP_ADDR" --ms "$ms")
 uid=$(kmip_admin create)
 set_kmip "$uid"
 echo "bench: making $n volumes" >&2
@@ -35,7 +23,7 @@ mkdir "$CLI_DIR/volumes"
 "$out/volumes" make "$CLI_DIR/volumes" "$n" default >&2
 # The same server, a longer way: what the volumes carry stays good.
 direct=$KMIP_ADDR
-KMIP_ADDR=127.0.0.1:$(cat "$CLI_DIR/proxy")
+KMIP_ADDR=127.0.0.1:$port
 set_kmip "$uid"
 [ "$(generations retiring)" = 0 ]
 

@@ -11,31 +11,7 @@ import subprocess
 import sys
 import time
 
-
-def family(pid):
-    members = [pid]
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            for child in f.read().split():
-                members += family(int(child))
-    except OSError:
-        pass
-    return members
-
-
-def memory(pid):
-    """kB, proportional and resident, of the process and its children."""
-    sums = {"Pss": 0, "Rss": 0}
-    for member in family(pid):
-        try:
-            with open(f"/proc/{member}/smaps_rollup", encoding="ascii") as f:
-                for line in f:
-                    name = line.split(":")[0]
-                    if name in sums:
-                        sums[name] += int(line.split()[1])
-        except OSError:
-            pass
-    return sums["Pss"], sums["Rss"]
+from processes import family, memory
 
 
 def main():
@@ -44,7 +20,8 @@ def main():
     highest = [0, 0]
     with subprocess.Popen(command) as process:
         while process.poll() is None:
-            highest = [max(pair) for pair in zip(highest, memory(process.pid))]
+            now = memory(family(process.pid))
+            highest = [max(pair) for pair in zip(highest, now)]
             time.sleep(0.05)
     wall = time.monotonic() - start
     # this process's own looking at /proc is not among its children's

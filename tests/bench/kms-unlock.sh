@@ -10,16 +10,10 @@
 # usage: kms-unlock.sh [AT_ONCE]
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-out=$checkout/build/bench
 at_once=${1:-64}
 
-mkdir -p "$out"
-export TMPDIR=${TMPDIR:-$out}
-make -s -C "$checkout" user
-# shellcheck source=../cli/lib.sh
-. "$checkout/tests/cli/lib.sh"
+# shellcheck source=kms-lib.sh
+. "$(dirname "$0")/kms-lib.sh"
 
 # Not installed: its package starts a server for everybody.
 tangd=/usr/libexec/tangd keygen=/usr/libexec/tangd-keygen
@@ -30,7 +24,6 @@ if [ ! -x "$tangd" ]; then
 	tangd=$out/tang$tangd keygen=$out/tang$keygen
 fi
 
-cli_begin
 cli_vault
 kmip_start
 trap 'kill "$tang" 2>/dev/null || true; servers_end' EXIT

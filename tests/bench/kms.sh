@@ -9,18 +9,10 @@
 # usage: kms.sh [N]
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-checkout=$(cd "$here/../.." && pwd)
-out=$checkout/build/bench
 n=${1:-10000}
 
-mkdir -p "$out"
-export TMPDIR=${TMPDIR:-$out}
-make -s -C "$checkout" -f Makefile -f tests/bench/bench.mk user \
-	build/bench/volumes
-# shellcheck source=../cli/lib.sh
-. "$checkout/tests/cli/lib.sh"
-cli_begin
+# shellcheck source=kms-lib.sh
+. "$(dirname "$0")/kms-lib.sh"
 cli_vault
 mkdir "$CLI_DIR/volumes"
 set_vault k

@@ -15,6 +15,8 @@ import sys
 import threading
 import time
 
+from processes import family, memory
+
 ALONE = 11
 
 
@@ -47,17 +49,6 @@ def commands(folder, kmscrypt, slot):
     ]
 
 
-def family(pid):
-    members = [pid]
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            for child in f.read().split():
-                members += family(int(child))
-    except OSError:
-        pass
-    return members
-
-
 class Watch(threading.Thread):
     """The highest sum of proportional memory of what this process started."""
 
@@ -68,15 +59,7 @@ class Watch(threading.Thread):
 
     def run(self):
         while not self.stop.wait(0.02):
-            total = 0
-            for pid in family(os.getpid())[1:]:
-                try:
-                    with open(f"/proc/{pid}/smaps_rollup",
-                              encoding="ascii") as f:
-                        total += int(re.search(r"^Pss:\s+(\d+)", f.read(),
-                                               re.M).group(1))
-                except (OSError, AttributeError):
-                    pass
+            total, _ = memory(family(os.getpid())[1:])
             self.highest = max(self.highest, total)
 
 

@@ -12,13 +12,9 @@ volumes=$([ "${SOAK:-}" = 1 ] && echo 300 || echo 12)
 
 TAP=$CLI_DIR/capture
 upstream=${VAULT_ADDR#https://}
-"$CLI_HOME/../servers/tls-tap.py" --pki "$SERVERS_PKI" --ready-file \
-	"$CLI_DIR/tap" --upstream "${upstream%/}" \
-	--ca "${VAULT_CACERT:-/etc/ssl/certs/ca-certificates.crt}" \
-	--capture "$TAP" &
-tap=$!
-trap 'kill "$tap"; servers_end' EXIT
-wait_for 15 test -s "$CLI_DIR/tap" || exit 1
+port=$(server_start tap tls-tap.py --pki "$SERVERS_PKI" --upstream \
+	"${upstream%/}" --ca "${VAULT_CACERT:-/etc/ssl/certs/ca-certificates.crt}" \
+	--capture "$TAP") || exit 1
 
 # leaks KEYFILE: how many of its four parts, and of a capsule's beginning, the
 # capture has; which way, and in which form
@@ -66,7 +62,7 @@ asked() { grep -ac "^[A-Z]* /v1/$MOUNT/$1/k" "$TAP"; }
 
 begin
 upstream_addr=$VAULT_ADDR upstream_ca=${VAULT_CACERT:-}
-VAULT_ADDR=https://127.0.0.1:$(cat "$CLI_DIR/tap") VAULT_CACERT=$SERVERS_PKI/ca.pem
+VAULT_ADDR=https://127.0.0.1:$port VAULT_CACERT=$SERVERS_PKI/ca.pem
 ok "Vault, through the tap" set_vault k
 VAULT_ADDR=$upstream_addr VAULT_CACERT=$upstream_ca
 

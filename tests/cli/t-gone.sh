@@ -22,23 +22,20 @@ volume_errno() {
 	grep -o '"errno": *"[A-Z]*"' <<<"$OUT" | head -n 1 | cut -d'"' -f4
 }
 
-# revoked NAME ARGUMENTS: exit 9, and says what to do
-revoked() {
-	local name=$1
-	shift
+# gone CODE SAYS NAME ARGUMENTS: exit CODE, and what SAYS tells is EKEYREVOKED
+gone() {
+	local code=$1 says=$2 name=$3
+	shift 3
 	k "$@" --json
-	[ "$CODE $(errno)" = "9 EKEYREVOKED" ]
+	[ "$CODE $("$says")" = "$code EKEYREVOKED" ]
 	result $? "$WHAT: $name"
 }
 
-# moves_none NAME ARGUMENTS: exit 7, the volume's failure is that of the key
-moves_none() {
-	local name=$1
-	shift
-	k "$@" --json
-	[ "$CODE $(volume_errno)" = "7 EKEYREVOKED" ]
-	result $? "$WHAT: $name"
-}
+# revoked NAME ARGUMENTS: the command fails, of that
+revoked() { gone 9 errno "$@"; }
+
+# moves_none NAME ARGUMENTS: the command is done, but a volume fails, of that
+moves_none() { gone 7 volume_errno "$@"; }
 
 # volume: a new one of the entry, as $a; and a copy of it
 volume() {

@@ -282,13 +282,9 @@ cert_login() {
 }
 
 proxy() {
-	local port dir=$SERVERS_DIR/bad-proxy
-	mkdir "$dir"
-	"$SERVERS_HOME/connect-proxy.py" --ready-file "$dir/ready" --log \
-		"$CLI_DIR/proxy-log" >"$dir/output" 2>&1 &
-	echo $! >"$dir/pid"
-	wait_for 15 test -s "$dir/ready" || exit 1
-	port=$(cat "$dir/ready")
+	local port
+	port=$(server_start proxy connect-proxy.py --log "$CLI_DIR/proxy-log") ||
+		exit 1
 	ok "proxy: kms set" login_set --token-file "$CLI_DIR/token" --proxy \
 		"http://127.0.0.1:$port"
 	OUT=$(sort -u "$CLI_DIR/proxy-log")
@@ -296,7 +292,7 @@ proxy() {
 	: >"$CLI_DIR/proxy-log"
 	ends 0 "... check" kms check
 	ok "... uses it, too" [ -s "$CLI_DIR/proxy-log" ]
-	bad_server_stop proxy
+	server_stop proxy
 	ends 3 "... is down" kms check --timeout 3
 	says "$port" "... and named"
 	ok "without a proxy again" login_set --token-file "$CLI_DIR/token"

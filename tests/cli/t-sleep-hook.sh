@@ -63,13 +63,6 @@ forget() { : >"$d/calls"; }
 is_unlocked() { [ "$(reason "$1")" = none ]; }
 asked_twice() { [ "$(grep -cx 'unlock one' "$d/calls")" -ge 2 ]; }
 nobody() { not pgrep -f "$hook"; }
-in_time() {
-	local end=$((SECONDS + 30))
-	until "$@" >/dev/null 2>&1; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.1
-	done
-}
 
 echo 0 >"$d/answer"
 reason one none
@@ -87,11 +80,11 @@ ok "... what is named alone" is_unlocked two
 ok "... and nothing that is not there" not called 'lock not-there.*'
 echo 3 >"$d/answer"
 ok "after, nobody reaches the KMS: it ends" "$hook" post suspend
-ok "... somebody goes on asking" in_time asked_twice
+ok "... somebody goes on asking" wait_for 30 asked_twice
 ok "... in vain" [ "$(reason one)" = sleep ]
 echo 0 >"$d/answer"
-ok "the KMS is back: unlocked" in_time is_unlocked one
-ok "... and nobody goes on" in_time nobody
+ok "the KMS is back: unlocked" wait_for 30 is_unlocked one
+ok "... and nobody goes on" wait_for 30 nobody
 forget
 ok "after, once more" "$hook" post suspend
 ok "... there is nothing to do" [ ! -s "$d/calls" ]
@@ -101,17 +94,17 @@ for code in 2 4 6 9; do
 	echo $code >"$d/answer"
 	forget
 	"$hook" post suspend
-	ok "unlock ends with $code: it asks" in_time called 'unlock one'
-	ok "... and does not go on" in_time nobody
+	ok "unlock ends with $code: it asks" wait_for 30 called 'unlock one'
+	ok "... and does not go on" wait_for 30 nobody
 	reason one none
 done
 echo 3 >"$d/answer"
 "$hook" pre suspend
 forget
 "$hook" post suspend
-ok "a KMS that is away again" in_time asked_twice
+ok "a KMS that is away again" wait_for 30 asked_twice
 reason one admin
-ok "locked by somebody meanwhile: nobody goes on" in_time nobody
+ok "locked by somebody meanwhile: nobody goes on" wait_for 30 nobody
 ok "... it stays so" [ "$(reason one)" = admin ]
 
 echo '*' >"$d/sleep"

@@ -55,11 +55,8 @@ check "vault, an address not of the entry" \
 	'^check EHOSTUNREACH .*no address of the KMS entry' \
 	vault "!$VAULT_ADDR" k "$VAULT_CACERT" "$TOKEN"
 
-tests/servers/connect-proxy.py --ready-file "$SERVERS_DIR/ready" \
-	--log "$SERVERS_DIR/log" >"$SERVERS_DIR/proxy" 2>&1 &
-PROXY_PID=$!
-wait_for 15 test -s "$SERVERS_DIR/ready"
-PROXY=http://localhost:$(cat "$SERVERS_DIR/ready")
+PROXY=http://localhost:$(server_start proxy connect-proxy.py \
+	--log "$SERVERS_DIR/log") || exit 1
 export PROXY
 check "vault, through a proxy" '^check OK' \
 	vault "$LOCAL" k "$VAULT_CACERT" "$TOKEN"
@@ -68,7 +65,7 @@ grep -q "^CONNECT localhost:" "$SERVERS_DIR/log" || {
 	echo "Bail out! the proxy was not asked"
 	exit 1
 }
-end_process "$PROXY_PID" 5
+server_stop proxy
 
 vault_start b --cert "$SERVERS_PKI/server-wrong-host.pem" \
 	--key "$SERVERS_PKI/server-wrong-host.key"

@@ -26,6 +26,7 @@ import sys
 import threading
 
 import ttlv
+from relay import announce
 
 IDLE_SECONDS = 600
 MAX_HANDSHAKE_SECONDS = 10
@@ -467,9 +468,7 @@ def main():
                      daemon=True).start()
     port = server.server_address[1]
     if args.ready_file:
-        with open(args.ready_file + ".tmp", "w", encoding="ascii") as out:
-            out.write("%d\n" % port)
-        os.rename(args.ready_file + ".tmp", args.ready_file)
+        announce(args.ready_file, port)
     print(port, flush=True)
     stop.wait()
     server.shutdown()

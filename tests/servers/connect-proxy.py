@@ -7,19 +7,11 @@
 Writes its port to the ready file and runs until it is ended.
 """
 import argparse
-import os
 import socket
 import socketserver
 import threading
 
-
-def pump(source, target):
-    try:
-        while data := source.recv(65536):
-            target.sendall(data)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        pass
+from relay import Server, announce, pump
 
 
 class Handler(socketserver.StreamRequestHandler):
@@ -49,11 +41,6 @@ class Handler(socketserver.StreamRequestHandler):
         far.close()
 
 
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ready-file", required=True)
@@ -61,10 +48,7 @@ def main():
     options = parser.parse_args()
     with Server(("127.0.0.1", 0), Handler) as server:
         server.log = options.log
-        part = options.ready_file + ".part"
-        with open(part, "w", encoding="ascii") as ready:
-            print(server.server_address[1], file=ready)
-        os.rename(part, options.ready_file)
+        announce(options.ready_file, server.server_address[1])
         server.serve_forever()
 
 

@@ -10,7 +10,8 @@ runs until it is ended.
 """
 import argparse
 import asyncio
-import os
+
+from relay import announce
 
 
 async def pump(source, target, seconds):
@@ -49,10 +50,7 @@ async def serve(options):
                              pump(far_reader, writer, 0))
 
     server = await asyncio.start_server(client, "127.0.0.1", 0)
-    part = options.ready_file + ".part"
-    with open(part, "w", encoding="ascii") as ready:
-        print(server.sockets[0].getsockname()[1], file=ready)
-    os.rename(part, options.ready_file)
+    announce(options.ready_file, server.sockets[0].getsockname()[1])
     async with server:
         await server.serve_forever()
 

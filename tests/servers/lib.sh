@@ -35,8 +35,8 @@ servers_end() {
 	for dir in "$SERVERS_DIR"/vault-*; do
 		[ ! -d "$dir" ] || vault_stop "${dir##*/vault-}"
 	done
-	for dir in "$SERVERS_DIR"/bad-*; do
-		[ ! -d "$dir" ] || bad_server_stop "${dir##*/bad-}"
+	for dir in "$SERVERS_DIR"/server-*; do
+		[ ! -d "$dir" ] || server_stop "${dir##*/server-}"
 	done
 	[ ! -d "$SERVERS_DIR/kmip" ] || kmip_stop
 	rm -rf "$SERVERS_DIR"
@@ -218,27 +218,37 @@ kmip_admin() {
 	"$SERVERS_HOME/kmip-admin.py" "$SERVERS_DIR/kmip" "$@"
 }
 
-# bad_server_start NAME MODE [OPTIONS]: starts bad-server.py, prints its port
-bad_server_start() {
-	local name=$1 dir
-	shift
-	dir=$SERVERS_DIR/bad-$name
+# server_start NAME PROGRAM [OPTIONS]: starts a server of this folder that writes
+# a --ready-file, and prints its port; servers_end stops it, if nobody has
+server_start() {
+	local name=$1 program=$2 dir
+	shift 2
+	dir=$SERVERS_DIR/server-$name
 	mkdir -p "$dir"
 	rm -f "$dir/ready"
-	"$SERVERS_HOME/bad-server.py" --pki "$SERVERS_PKI" \
-		--ready-file "$dir/ready" "$@" >"$dir/output" 2>&1 &
+	"$SERVERS_HOME/$program" --ready-file "$dir/ready" "$@" \
+		>"$dir/output" 2>&1 &
 	echo $! >"$dir/pid"
 	if ! wait_for 15 test -s "$dir/ready"; then
 		sed 's/^/# /' "$dir/output" >&2
-		servers_fail "bad-server $name did not start"
+		servers_fail "$program, $name, did not start"
 		return
 	fi
 	cat "$dir/ready"
 }
 
-bad_server_stop() {
-	local dir=$SERVERS_DIR/bad-$1
+server_stop() {
+	local dir=$SERVERS_DIR/server-$1
 	[ -s "$dir/pid" ] || return 0
 	end_process "$(cat "$dir/pid")" 5
 	rm -f "$dir/pid"
 }
+
+# bad_server_start NAME [OPTIONS]: starts bad-server.py, prints its port
+bad_server_start() {
+	local name=$1
+	shift
+	server_start "$name" bad-server.py --pki "$SERVERS_PKI" "$@"
+}
+
+bad_server_stop() { server_stop "$1"; }

@@ -17,17 +17,15 @@ import socketserver
 import ssl
 import threading
 
+from relay import Server, announce, pump
+
 
 class Handler(socketserver.BaseRequestHandler):
-    def pump(self, source, target, mark):
-        try:
-            while data := source.recv(65536):
-                with self.server.lock, open(self.server.capture, "ab") as out:
-                    out.write(b"%s %d\n" % (mark, len(data)) + data + b"\n")
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
+    def keep(self, mark):
+        def seen(data):
+            with self.server.lock, open(self.server.capture, "ab") as out:
+                out.write(b"%s %d\n" % (mark, len(data)) + data + b"\n")
+        return seen
 
     def handle(self):
         try:
@@ -39,15 +37,11 @@ class Handler(socketserver.BaseRequestHandler):
         except OSError:
             return
         with near, far:
-            back = threading.Thread(target=self.pump, args=(far, near, b"<"))
+            back = threading.Thread(target=pump,
+                                    args=(far, near, self.keep(b"<")))
             back.start()
-            self.pump(near, far, b">")
+            pump(near, far, self.keep(b">"))
             back.join()
-
-
-class Server(socketserver.ThreadingTCPServer):
-    daemon_threads = True
-    allow_reuse_address = True
 
 
 def main():
@@ -63,10 +57,7 @@ def main():
         server.upstream = options.upstream
         server.capture = options.capture
         server.lock = threading.Lock()
-        part = options.ready_file + ".part"
-        with open(part, "w", encoding="ascii") as ready:
-            print(server.server_address[1], file=ready)
-        os.rename(part, options.ready_file)
+        announce(options.ready_file, server.server_address[1])
         server.serve_forever()
 
 
