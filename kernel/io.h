@@ -62,10 +62,17 @@ static inline void kmsc_io_init(struct kmsc_io *io, struct kmsc_crypt *crypt,
 /* No data: a flush, a discard, or what is done to a zone */
 static inline bool kmsc_bio_is_bare(struct bio *bio)
 {
-	enum req_op op = bio_op(bio);
-
-	return op == REQ_OP_DISCARD || op == REQ_OP_ZONE_RESET_ALL ||
-	       op_is_zone_mgmt(op) || (op == REQ_OP_WRITE && !bio_sectors(bio));
+	switch (bio_op(bio)) {
+	case REQ_OP_READ:
+		return false;
+	case REQ_OP_WRITE:
+		return !bio_sectors(bio);
+	case REQ_OP_DISCARD:
+	case REQ_OP_ZONE_RESET_ALL:
+		return true;
+	default:
+		return op_is_zone_mgmt(bio_op(bio));
+	}
 }
 
 static inline bool kmsc_io_enter(struct kmsc_io *io)
