@@ -15,11 +15,6 @@ remove_both() {
 	remove ours theirs
 }
 
-# plain NAME: dm-linear as "plain", of the length of NAME
-plain() {
-	create plain "0 $(blockdev --getsz "/dev/mapper/$1") linear $dev 0"
-}
-
 # sysfs NAME: the directory of a mapping
 sysfs() {
 	echo "/sys/dev/block/$(mountpoint -x "/dev/mapper/$1")"
@@ -43,10 +38,4 @@ same_limits() {
 # limit NAME WORD
 limit() {
 	limits "$1" | sed -n "s/^$2://p"
-}
-
-# skip NAME REASON: said aloud, counted as a test
-skip() {
-	tap_count=$((tap_count + 1))
-	echo "ok $tap_count - $1 # SKIP $2"
 }

@@ -23,10 +23,15 @@ stamp() {
 	echo "kmsc-test: $*" >/dev/kmsg
 }
 
-# when PATTERN: when the last such line was logged, in ms
-when() {
-	dmesg | grep -E -- "$1" | tail -n 1 |
+# times PATTERN: when each such line was logged, in ms
+times() {
+	dmesg | grep -E -- "$1" |
 		sed 's/^\[ *\([0-9]*\)\.\([0-9][0-9][0-9]\).*/\1\2/'
+}
+
+# when PATTERN: the last of them
+when() {
+	times "$1" | tail -n 1
 }
 
 renewals() {
@@ -191,7 +196,7 @@ ok 'uevents' in_time 300 grep -q listening $t/uevents
 # apart: the times between renewals are not the same, by more than chance; else
 # all volumes that a machine opens at its boot would ask at the same time
 apart() {
-	dmesg | sed -n 's/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*kmsc-test: upcall.*/\1\2/p' |
+	times 'kmsc-test: upcall' |
 		awk 'NR > 2 {
 			d = $1 - last
 			if (!n++ || d < least) least = d
@@ -219,13 +224,15 @@ ok 'and works' works one
 # backed_off: since it is locked, upcalls became rarer: after 1, 2, 4 and 8 s each
 # is 15 s later than the one before, or more; less what a helper takes to say so
 backed_off() {
-	dmesg | sed -n '/locked, reason=unreachable/,$ s/^\[ *\([0-9]*\)\.\([0-9]\{3\}\).*kmsc-test: upcall.*/\1\2/p' |
-		awk 'NR > 1 {
+	times 'kmsc-test: upcall' |
+		awk -v locked="$(when 'locked, reason=unreachable')" '
+		$1 < locked { next }
+		n++ {
 			print $1 - last
-			if (NR > 6 && $1 - last < 10000) early = 1
+			if (n > 6 && $1 - last < 10000) early = 1
 		}
 		{ last = $1 }
-		END { exit early || NR < 7 }'
+		END { exit early || n < 7 }'
 }
 
 dmesg -C

@@ -97,13 +97,8 @@ json.dump(t, sys.stdout)' "$1" >"$t/token.json"
 	cryptsetup token import --token-id 0 --json-file "$t/token.json" "$dev"
 }
 
-# Programs and libraries come over 9p, on a slow machine a second for each
-# start. The tests of time need them here: touching copies them up into memory.
-programs=(kmscrypt-upcall kmscrypt cryptsetup dmsetup request-key python3)
-for program in "${programs[@]}"; do
-	type -P "$program"
-	ldd "$(type -P "$program")" | grep -o '/[^ ):]*'
-done | sort -u | xargs touch -c
+# for the tests of time
+in_memory kmscrypt-upcall kmscrypt cryptsetup dmsetup request-key python3
 
 kmscrypt kms set local >/dev/null || {
 	echo "Bail out! no KMS entry"
