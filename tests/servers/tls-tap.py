@@ -9,39 +9,61 @@ Everything in plain text, both ways, in the order in which it came: each piece
 after a line "> N" (to the server) or "< N" (from it) with its length. A client
 certificate is not passed on. Writes its port to the ready file and runs until
 it is ended.
+
+One thread for both ways: a TLS session must not be read in one thread while
+another writes to it.
 """
 import argparse
+import asyncio
 import os
-import socket
-import socketserver
 import ssl
-import threading
 
-from relay import Server, announce, pump
+from relay import announce
 
 
-class Handler(socketserver.BaseRequestHandler):
+async def pump(source, target, keep):
+    """Passes all on, to the end; what passes is kept before it arrives."""
+    try:
+        while data := await source.read(65536):
+            keep(data)
+            target.write(data)
+            await target.drain()
+    except OSError:
+        pass
+    target.close()
+
+
+class Tap:
+    def __init__(self, options):
+        self.near = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.near.load_cert_chain(os.path.join(options.pki, "server.pem"),
+                                  os.path.join(options.pki, "server.key"))
+        self.far = ssl.create_default_context(cafile=options.ca)
+        self.host, self.port = options.upstream.rsplit(":", 1)
+        self.capture = options.capture
+
     def keep(self, mark):
-        def seen(data):
-            with self.server.lock, open(self.server.capture, "ab") as out:
+        def kept(data):
+            with open(self.capture, "ab") as out:
                 out.write(b"%s %d\n" % (mark, len(data)) + data + b"\n")
-        return seen
+        return kept
 
-    def handle(self):
+    async def client(self, reader, writer):
         try:
-            near = self.server.near.wrap_socket(self.request, server_side=True)
-            host, port = self.server.upstream.rsplit(":", 1)
-            far = self.server.far.wrap_socket(
-                socket.create_connection((host, int(port)), 30),
-                server_hostname=host)
+            far_reader, far_writer = await asyncio.open_connection(
+                self.host, int(self.port), ssl=self.far)
         except OSError:
+            writer.close()
             return
-        with near, far:
-            back = threading.Thread(target=pump,
-                                    args=(far, near, self.keep(b"<")))
-            back.start()
-            pump(near, far, self.keep(b">"))
-            back.join()
+        await asyncio.gather(pump(reader, far_writer, self.keep(b">")),
+                             pump(far_reader, writer, self.keep(b"<")))
+
+    async def serve(self, ready_file):
+        server = await asyncio.start_server(self.client, "127.0.0.1", 0,
+                                            ssl=self.near)
+        announce(ready_file, server.sockets[0].getsockname()[1])
+        async with server:
+            await server.serve_forever()
 
 
 def main():
@@ -49,16 +71,7 @@ def main():
     for name in ("pki", "ready-file", "upstream", "ca", "capture"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
-    with Server(("127.0.0.1", 0), Handler) as server:
-        server.near = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        server.near.load_cert_chain(os.path.join(options.pki, "server.pem"),
-                                    os.path.join(options.pki, "server.key"))
-        server.far = ssl.create_default_context(cafile=options.ca)
-        server.upstream = options.upstream
-        server.capture = options.capture
-        server.lock = threading.Lock()
-        announce(options.ready_file, server.server_address[1])
-        server.serve_forever()
+    asyncio.run(Tap(options).serve(options.ready_file))
 
 
 if __name__ == "__main__":
