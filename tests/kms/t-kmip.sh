@@ -212,6 +212,83 @@ modes() {
 	bad_server_stop old
 }
 
+# spoken OPERATION: the versions in which it was asked, one after the other
+spoken() {
+	sed -n "s/.*\"operation\": $((16#$1)),.*\"version\": \"\([0-9.]*\)\".*/\1/p" \
+		"$SERVERS_DIR/log" | xargs
+}
+
+# Servers that know versions, and say so when they meet another.
+versions() {
+	local how v
+	for v in 2.1 2.0 1.2; do
+		for how in 4 3F close; do
+			old --versions "$v" --unknown "$how" --tag append
+			client --address "$OLD" --uid 1 --mode none check \
+				wrap unwrap
+			bad_server_stop old
+			last OK 'same$' "KMIP $v alone, others: $how"
+			grep -q "^check OK .*KMIP $v |" <<<"$OUT"
+			ok $? "... is what is spoken"
+		done
+		old --versions "$v" --unknown 3F
+		client --address "$OLD" create
+		bad_server_stop old
+		last OK '1$' "... Create in the form of $v"
+	done
+	old --versions 1.1,1.0 --unknown 3F
+	client --address "$OLD" --uid 1 check
+	bad_server_stop old
+	last EPROTO 'does not say which' "no version that we speak"
+	old --versions 1.4,9.9,1.1
+	client --address "$OLD" --uid 1 check
+	bad_server_stop old
+	last OK 'KMIP 1\.4' "versions that we do not know are passed over"
+	old --versions 9.9
+	client --address "$OLD" --uid 1 check
+	bad_server_stop old
+	last EOPNOTSUPP 'no KMIP version from 1.2' "none but those"
+}
+
+# A server that refuses a version which it offers: the next lower, once.
+refused_versions() {
+	local reason log=$SERVERS_DIR/log
+	for reason in 4 26 3D 3F; do
+		rm -f "$log"
+		old --versions 2.1,2.0 --broken "2.1=$reason" --log "$log"
+		client --address "$OLD" --uid 1 wrap unwrap check
+		bad_server_stop old
+		last OK 'KMIP 2\.0' "2.1 is refused ($reason): 2.0"
+		OUT="$(spoken 1f) $(spoken 20)"
+		[ "$OUT" = "2.1 2.0 2.0 2.0 2.0" ]
+		ok $? "... for the rest of the session"
+	done
+	rm -f "$log"
+	old --versions 1.4,1.3,1.2 --broken 1.4=4 --log "$log"
+	client --address "$OLD" --uid 1 wrap
+	last EPROTO 'Invalid Message' "never GCM without its tag: not lowered"
+	OUT=$(spoken 1f)
+	[ "$OUT" = 1.4 ]
+	ok $? "... nor sent again"
+	rm -f "$log"
+	client --address "$OLD" --uid 1 --version 1.4 --mode ctr check
+	bad_server_stop old
+	last EPROTO 'Invalid Message' "a version that is pinned stays"
+	old --versions 1.4,1.2 --broken 1.4=3F
+	client --address "$OLD" --uid 1 --mode ctr wrap unwrap
+	bad_server_stop old
+	last OK 'same$' "1.3 is not offered: 1.2"
+	rm -f "$log"
+	old --versions 1.4,1.3,1.2 --broken 1.4=4,1.3=4 --log "$log"
+	client --address "$OLD,$OLD" --uid 1 --mode ctr wrap
+	bad_server_stop old
+	last EPROTO 'Invalid Message' "two are refused"
+	OUT=$(spoken 1f)
+	[ "$OUT" = "1.4 1.3" ]
+	ok $? "... it is asked twice, no more"
+	rm -f "$log"
+}
+
 credentials() {
 	old --log "$SERVERS_DIR/log"
 	client --address "$OLD" --uid 1 --user us\"er --password hunter2 wrap
@@ -482,8 +559,8 @@ rsa_server() {
 }
 
 # All groups, or those that are named.
-[ $# -gt 0 ] || set -- round_trips tampering modes credentials states identities hostile \
-	decrypt_reasons addresses slow_names no_retry reconnecting rsa_server
+[ $# -gt 0 ] || set -- round_trips tampering modes versions refused_versions \
+	credentials states identities hostile decrypt_reasons addresses slow_names no_retry reconnecting rsa_server
 kmip_start || exit 1
 for group; do
 	"$group"

@@ -264,6 +264,56 @@ def cipher(operation, mode, version, data, args):
     return data, TAG if encrypts else None
 
 
+ATTRIBUTES = [("State", ttlv.STATE, ttlv.ENUM, 2),
+              ("Cryptographic Algorithm", ttlv.ALGORITHM, ttlv.ENUM, 3),
+              ("Cryptographic Length", ttlv.LENGTH, ttlv.INT, 256),
+              ("Cryptographic Usage Mask", ttlv.USAGE_MASK, ttlv.INT, 12)]
+
+
+def attributes(payload, version):
+    """Those that are asked for, in the version's form; None: in another's."""
+    asked = payload[2][1:]
+    if version < "2.0":
+        if any(tag != ttlv.ATTRIBUTE_NAME for tag, _, _ in asked):
+            return None
+        return [(ttlv.ATTRIBUTE, ttlv.STRUCT, [
+            (ttlv.ATTRIBUTE_NAME, ttlv.TEXT, name),
+            (ttlv.ATTRIBUTE_VALUE, kind, value)])
+                for name, _, kind, value in ATTRIBUTES
+                if name in [wanted for _, _, wanted in asked]]
+    if any((tag, kind) != (ttlv.ATTRIBUTE_REFERENCE, ttlv.ENUM)
+           for tag, kind, _ in asked):
+        return None
+    return [(ttlv.ATTRIBUTES, ttlv.STRUCT, [
+        (tag, kind, value) for _, tag, kind, value in ATTRIBUTES
+        if tag in [wanted for _, _, wanted in asked]])]
+
+
+def created(payload, version):
+    """The payload of Create's answer; None: what came is not this version's"""
+    wanted = {tag: kind for _, tag, kind, _ in ATTRIBUTES if tag != ttlv.STATE}
+    if [tag for tag, _, _ in payload[2]] != [
+            ttlv.OBJECT_TYPE, ttlv.TEMPLATE_ATTRIBUTE if version < "2.0"
+            else ttlv.ATTRIBUTES]:
+        return None
+    given = payload[2][1][2]
+    if version < "2.0":
+        good = all(item[0] == ttlv.ATTRIBUTE for item in given)
+    else:
+        good = {tag: kind for tag, kind, _ in given} == wanted
+    return [payload[2][0], (ttlv.UID, ttlv.TEXT, "1")] if good else None
+
+
+def refusal(version, operation, args):
+    """--unknown and --broken: how the version is refused, or None"""
+    how = args.broken.get(version) if operation != ttlv.DISCOVER else None
+    if version not in args.versions:
+        how = args.unknown
+    if how == "close":
+        raise EOFError
+    return how
+
+
 def made_up(message, args):
     """What an honest server with an identity cipher would say."""
     asked = ttlv.decode(message)
@@ -272,14 +322,22 @@ def made_up(message, args):
     operation = next((c[2] for c in item if c[0] == ttlv.OPERATION), 0)
     numbers = ttlv.find(asked, ttlv.REQUEST_HEADER, ttlv.VERSION)
     version = "%d.%d" % (numbers[0][2], numbers[1][2])
+    refused = refusal(version, operation, args)
+    if refused:
+        return ttlv.response("1.0", None, None, failure=int(refused, 16))
     uid = ttlv.find(payload, ttlv.UID) or "1"
     answer = [(ttlv.UID, ttlv.TEXT, uid)]
     if operation == ttlv.DISCOVER:
         answer = [ttlv.version_item(v) for v in args.versions]
     elif operation == ttlv.GET_ATTRIBUTES:
-        answer.append((ttlv.ATTRIBUTE, ttlv.STRUCT, [
-            (ttlv.ATTRIBUTE_NAME, ttlv.TEXT, "State"),
-            (ttlv.ATTRIBUTE_VALUE, ttlv.ENUM, 2)]))
+        found = attributes(payload, version)
+        if found is None:
+            return ttlv.response("1.0", None, None, failure=0x4)
+        answer += found
+    elif operation == ttlv.CREATE:
+        answer = created(payload, version)
+        if answer is None:
+            return ttlv.response("1.0", None, None, failure=0x4)
     elif operation in (ttlv.ENCRYPT, ttlv.DECRYPT):
         done = cipher(operation,
                       ttlv.find(payload, ttlv.PARAMETERS, ttlv.MODE), version,
@@ -368,7 +426,10 @@ class Handler(socketserver.BaseRequestHandler):
         operation = ttlv.find(ttlv.decode(message), ttlv.BATCH_ITEM,
                               ttlv.OPERATION)
         spoil = self.server.turn(operation)
+        version = ttlv.find(ttlv.decode(message), ttlv.REQUEST_HEADER,
+                            ttlv.VERSION)
         self.note(operation=operation, size=len(message), spoilt=spoil,
+                  version="%d.%d" % (version[0][2], version[1][2]),
                   **credential(message))
         if not spoil:
             conn.sendall(good)
@@ -438,6 +499,12 @@ def arguments():
     add("--times", type=int, help="then spoil only so many")
     add("--versions", type=lambda text: text.split(","),
         default=["1.4", "1.3", "1.2"], help="that it speaks, best first")
+    add("--unknown", metavar="HOW",
+        help="a header of another version gets this reason (hex), or close")
+    add("--broken", type=lambda text: dict(
+        pair.split("=") for pair in text.split(",")), default={},
+        metavar="VERSION=REASON,...",
+        help="versions that it offers, and then refuses so")
     add("--tag", choices=["field", "append"], default="field",
         help="where the tag of AES-GCM stands")
     add("--refuse", type=lambda text: [int(n) for n in text.split(",")],

@@ -20,9 +20,13 @@ PARAMETERS, MODE, PADDING = 0x42002B, 0x420011, 0x42005F
 ALGORITHM, TAG_LENGTH = 0x420028, 0x4200CE
 DATA, IV, AAD, AUTH_TAG = 0x4200C2, 0x42003D, 0x4200FE, 0x4200FF
 ATTRIBUTE, ATTRIBUTE_NAME, ATTRIBUTE_VALUE = 0x420008, 0x42000A, 0x42000B
+ATTRIBUTES, ATTRIBUTE_REFERENCE = 0x420125, 0x42013B
+TEMPLATE_ATTRIBUTE, OBJECT_TYPE = 0x420091, 0x420057
+STATE, LENGTH, USAGE_MASK = 0x42008D, 0x42002A, 0x42002C
 USERNAME, PASSWORD = 0x420099, 0x4200A1
 
-GET_ATTRIBUTES, DISCOVER, ENCRYPT, DECRYPT = 0x0B, 0x1E, 0x1F, 0x20
+CREATE, GET_ATTRIBUTES, DISCOVER = 0x01, 0x0B, 0x1E
+ENCRYPT, DECRYPT = 0x1F, 0x20
 CBC, CTR, GCM = 1, 6, 9
 
 
@@ -103,8 +107,8 @@ def request(version, operation, payload):
 
 
 def response(version, operation, payload, failure=None, status=None):
-    """failure: a result reason."""
-    item = [(OPERATION, ENUM, operation)]
+    """failure: a result reason; operation None: it is about the message."""
+    item = [] if operation is None else [(OPERATION, ENUM, operation)]
     if status is None:
         status = 0 if failure is None else 1
     item.append((STATUS, ENUM, status))

@@ -26,6 +26,8 @@ struct kmip_session {
 	time_t used; /* CLOCK_BOOTTIME of the last answer on @tls */
 	size_t at; /* index of the address that @tls goes to, or the next */
 	struct kmip_version version; /* spoken on @tls */
+	struct kmip_versions offered; /* on @tls; none: it did not say */
+	bool lowered; /* @version is below what was agreed on @tls */
 };
 
 /* In the order of our liking: 1.4 is the one that everybody has tested. */
@@ -34,10 +36,15 @@ static const struct kmip_version liked[] = {
 };
 
 /*
- * Headers to ask for the versions with: a server may refuse, as malformed, the
- * header of a version that it does not know.
+ * Headers to ask for the versions with: a server may refuse the header of a
+ * version that it does not know, as malformed or by closing the connection.
  */
-static const struct kmip_version asked[] = { { 1, 4 }, { 2, 0 }, { 1, 2 } };
+static const struct kmip_version asked[] = {
+	{ 1, 4 },
+	{ 2, 0 },
+	{ 1, 2 },
+	{ 2, 1 },
+};
 
 void kmip_reply_free(struct kmip_reply *reply)
 {
@@ -267,58 +274,42 @@ static bool version_refused(uint32_t reason)
 	       reason == KMIP_REASON_UNSUPPORTED_PROTOCOL_VERSION;
 }
 
+static bool refuses_version(const struct kmip_result *res)
+{
+	return res->status == KMIP_STATUS_FAILED &&
+	       version_refused(res->reason);
+}
+
+static bool is_offered(const struct kmip_session *s, struct kmip_version v)
+{
+	size_t i;
+
+	for (i = 0; i < s->offered.n; i++)
+		if (!kmip_version_cmp(v, s->offered.v[i]))
+			return true;
+	return false;
+}
+
 static int choose_version(struct op *op, struct kmip_session *s,
 			  const struct kmip_result *res)
 {
-	struct kmip_versions offered;
-	size_t i, j;
+	size_t i;
 
-	if (kmip_payload_versions(res, &offered))
+	if (kmip_payload_versions(res, &s->offered))
 		return op_fail(op, -EPROTO,
 			       "the answer to Discover Versions is malformed");
 	for (i = 0; i < sizeof(liked) / sizeof(liked[0]); i++) {
-		for (j = 0; j < offered.n; j++) {
-			if (kmip_version_cmp(liked[i], offered.v[j]))
-				continue;
-			s->version = liked[i];
-			return 0;
-		}
+		if (!is_offered(s, liked[i]))
+			continue;
+		s->version = liked[i];
+		return 0;
 	}
 	return op_fail(op, -EOPNOTSUPP,
 		       "the server speaks no KMIP version from 1.2 to 2.1");
 }
 
-static int negotiate(struct op *op, struct kmip_session *s)
-{
-	const struct kmip_request q = {
-		.operation = KMIP_OP_DISCOVER_VERSIONS,
-	};
-	size_t i;
-	int r;
-
-	if (s->g->kmip_version[0])
-		return kmip_version_parse(s->g->kmip_version, &s->version);
-	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-		_cleanup_reply_ struct kmip_reply reply = { 0 };
-
-		s->version = asked[i];
-		r = exchange(op, s, &q, &reply);
-		if (r)
-			return r;
-		if (reply.result.status == KMIP_STATUS_SUCCESS)
-			return choose_version(op, s, &reply.result);
-		/* It understood the header, so that version will do. */
-		if (reply.result.reason == KMIP_REASON_OPERATION_NOT_SUPPORTED)
-			return 0;
-		if (!version_refused(reply.result.reason))
-			return result_failed(op, &reply.result);
-	}
-	op_next(op, "Name the version that it speaks with --kmip-version.");
-	return op_fail(op, -EPROTO,
-		       "the server does not say which KMIP versions it speaks");
-}
-
-static int connect_session(struct op *op, struct kmip_session *s)
+/* Go to the address s->at, and no further than the TLS handshake. */
+static int connect_tls(struct op *op, struct kmip_session *s)
 {
 	struct dial_address a;
 	const char *name;
@@ -331,13 +322,121 @@ static int connect_session(struct op *op, struct kmip_session *s)
 	if (fd < 0)
 		return fd;
 	name = s->g->server_name[0] ? s->g->server_name : a.host;
-	r = tls_connect(op, s->ctx, fd, name, &s->tls);
-	return r ? r : negotiate(op, s);
+	return tls_connect(op, s->ctx, fd, name, &s->tls);
 }
 
 static bool connection_ended(int r)
 {
 	return r == -EPIPE || r == -ECONNRESET;
+}
+
+/*
+ * Ask for the versions in a header of @v. Return: 0 when one is chosen;
+ * -EAGAIN when the server refuses @v; -EPIPE, -ECONNRESET when it may mean
+ * that by hanging up; the error otherwise.
+ */
+static int discover(struct op *op, struct kmip_session *s,
+		    struct kmip_version v)
+{
+	const struct kmip_request q = {
+		.operation = KMIP_OP_DISCOVER_VERSIONS,
+	};
+	_cleanup_reply_ struct kmip_reply reply = { 0 };
+	int r;
+
+	s->version = v;
+	r = exchange(op, s, &q, &reply);
+	if (r)
+		return r;
+	if (reply.result.status == KMIP_STATUS_SUCCESS)
+		return choose_version(op, s, &reply.result);
+	/* It understood the header, so that version will do. */
+	if (reply.result.reason == KMIP_REASON_OPERATION_NOT_SUPPORTED)
+		return 0;
+	return refuses_version(&reply.result) ?
+		       -EAGAIN :
+		       result_failed(op, &reply.result);
+}
+
+static int negotiate(struct op *op, struct kmip_session *s)
+{
+	size_t i;
+	int r = 0;
+
+	s->offered.n = 0;
+	s->lowered = false;
+	if (s->g->kmip_version[0])
+		return kmip_version_parse(s->g->kmip_version, &s->version);
+	for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+		r = s->tls ? 0 : connect_tls(op, s);
+		r = r ?: discover(op, s, asked[i]);
+		if (connection_ended(r))
+			disconnect(s);
+		else if (r != -EAGAIN)
+			return r;
+	}
+	if (r != -EAGAIN)
+		return r;
+	op_next(op, "Name the version that it speaks with --kmip-version.");
+	return op_fail(op, -EPROTO,
+		       "the server does not say which KMIP versions it speaks");
+}
+
+static int connect_session(struct op *op, struct kmip_session *s)
+{
+	int r = connect_tls(op, s);
+
+	return r ? r : negotiate(op, s);
+}
+
+/* The highest version that may be tried instead, below the one spoken */
+static bool lower_version(const struct kmip_session *s,
+			  struct kmip_version *ret)
+{
+	bool found = false;
+	size_t i;
+
+	for (i = 0; i < sizeof(liked) / sizeof(liked[0]); i++) {
+		if (kmip_version_cmp(liked[i], s->version) >= 0 ||
+		    (s->offered.n && !is_offered(s, liked[i])) ||
+		    (found && kmip_version_cmp(liked[i], *ret) < 0))
+			continue;
+		*ret = liked[i];
+		found = true;
+	}
+	return found;
+}
+
+/*
+ * Send @q. A server may refuse a version that it says it speaks, or not read
+ * what that version has: once a connection, the next lower one is spoken
+ * instead. That is no way down for anybody but the server, which TLS has
+ * proven to be the one, and what has no form in the lower version is not sent
+ * in a weaker one: then the first answer stands.
+ */
+static int exchange_lowering(struct op *op, struct kmip_session *s,
+			     const struct kmip_request *q,
+			     struct kmip_reply *ret)
+{
+	struct kmip_version agreed = s->version;
+	_cleanup_reply_ struct kmip_reply first = { 0 };
+	int r = exchange(op, s, q, ret);
+
+	if (r || !refuses_version(&ret->result) || s->lowered ||
+	    s->g->kmip_version[0] || !lower_version(s, &s->version))
+		return r;
+	first = *ret;
+	*ret = (struct kmip_reply){ 0 };
+	r = exchange(op, s, q, ret);
+	if (r == -EOPNOTSUPP) {
+		op_clear(op);
+		s->version = agreed;
+		*ret = first;
+		first = (struct kmip_reply){ 0 };
+		return 0;
+	}
+	s->lowered = true;
+	return r;
 }
 
 /*
@@ -366,12 +465,12 @@ static int call_address(struct op *op, struct kmip_session *s,
 	if (!reused)
 		r = connect_session(op, s);
 	if (!r)
-		r = exchange(op, s, q, ret);
+		r = exchange_lowering(op, s, q, ret);
 	if (connection_ended(r) && reused) {
 		disconnect(s);
 		r = connect_session(op, s);
 		if (!r)
-			r = exchange(op, s, q, ret);
+			r = exchange_lowering(op, s, q, ret);
 	}
 	if (connection_ended(r))
 		r = ended_without_answer(op);
