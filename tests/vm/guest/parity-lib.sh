@@ -39,3 +39,19 @@ same_limits() {
 limit() {
 	limits "$1" | sed -n "s/^$2://p"
 }
+
+scsi_block='/sys/bus/pseudo/drivers/scsi_debug/adapter*/host*/target*/*/block/*'
+
+# scsi PARAMETER...: a disk of SCSI's test driver as $dev
+scsi() {
+	dev=/dev/none
+	# no udev loads what a disk needs
+	modprobe sd_mod && modprobe scsi_debug dev_size_mb=32 "$@" || return
+	in_time 10 compgen -G "$scsi_block" || return
+	# one word: there is but one
+	dev=/dev/$(basename "$(compgen -G "$scsi_block")")
+}
+
+scsi_remove() {
+	in_time 10 modprobe -r scsi_debug
+}
