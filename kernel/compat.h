@@ -8,12 +8,34 @@
 
 #include <linux/audit.h>
 #include <linux/blk_types.h>
+#include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/hrtimer.h>
 #include <linux/shrinker.h>
 #include <linux/slab.h>
 #include <linux/version.h>
 #include <linux/workqueue.h>
+
+/* Only newer kernels let a target take atomic writes; 6.12 does not yet. */
+#ifdef DM_TARGET_ATOMIC_WRITES
+#define KMSC_TARGET_ATOMIC_WRITES DM_TARGET_ATOMIC_WRITES
+
+static inline void kmsc_limit_atomic(struct queue_limits *limits,
+				     unsigned int bytes)
+{
+	limits->atomic_write_hw_max =
+		min_t(unsigned int, limits->atomic_write_hw_max, bytes);
+	limits->atomic_write_hw_unit_max =
+		min_t(unsigned int, limits->atomic_write_hw_unit_max, bytes);
+}
+#else
+#define KMSC_TARGET_ATOMIC_WRITES 0
+
+static inline void kmsc_limit_atomic(struct queue_limits *limits,
+				     unsigned int bytes)
+{
+}
+#endif
 
 /* Since 6.18 a workqueue says that it is bound; before, it is the default. */
 #if KERNEL_VERSION(6, 18, 0) > LINUX_VERSION_CODE

@@ -13,6 +13,7 @@
 
 #include "acquire.h"
 #include "cipher.h"
+#include "compat.h"
 #include "crypt.h"
 #include "hold.h"
 #include "status.h"
@@ -265,8 +266,9 @@ static int target_report_zones(struct dm_target *ti,
  * A sector is the unit of encryption: nothing smaller may come, and none may
  * lie across more pieces of memory than it must.
  *
- * A write to a zone is no longer than what we take in one piece: an append has
- * one place, and since 6.10 the rest of a write could wait for itself.
+ * An atomic write, and one to a zone, is no longer than what we take in one
+ * piece: none may be torn, an append has one place, and since 6.10 the rest of
+ * a write to a zone could wait for itself.
  */
 static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
@@ -279,6 +281,7 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 		max_t(unsigned int, limits->physical_block_size, size);
 	limits->io_min = max_t(unsigned int, limits->io_min, size);
 	limits->dma_alignment = limits->logical_block_size - 1;
+	kmsc_limit_atomic(limits, KMSC_WRITE_SECTORS << SECTOR_SHIFT);
 	if (ti->emulate_zone_append) {
 		limits->max_hw_sectors = min_t(unsigned int, KMSC_WRITE_SECTORS,
 					       limits->max_hw_sectors);
@@ -291,7 +294,7 @@ static struct target_type kmsc_target = {
 	.name = KMSC_TARGET_NAME,
 	.version = { 0, 1, 0 },
 	.module = THIS_MODULE,
-	.features = DM_TARGET_ZONED_HM,
+	.features = DM_TARGET_ZONED_HM | KMSC_TARGET_ATOMIC_WRITES,
 	.ctr = target_ctr,
 	.dtr = target_dtr,
 	.map = target_map,
