@@ -39,6 +39,18 @@ ring_scripts() {
 	done
 }
 
+# For rings whose suites each have a folder, servers and ports of their own: they
+# wait more than they work
+ring_side() {
+	local ring=$1 script
+	shift
+	for script in "$@"; do
+		suite_side "$ring/$(basename "${script%.*}")" \
+			$((900 * patience)) "$script"
+	done
+	suite_settle
+}
+
 ring_servers() {
 	ring_scripts servers tests/servers/*-selftest.* tests/servers/*-test.*
 }
@@ -52,11 +64,17 @@ ring_fuzz() {
 }
 
 ring_kms() {
-	ring_scripts kms tests/kms/t-*.sh
+	local clients=(kmip-client vault-client sandbox-client)
+	# Here, so that no two suites build at the same time.
+	make -s -f Makefile -f tests/kms/kms.mk \
+		"${clients[@]/#/build/kms/}" >"$suite_dir/kms-build.log" 2>&1
+	ring_side kms tests/kms/t-*.sh
 }
 
 ring_cli() {
-	ring_scripts cli tests/cli/t-*.sh
+	make -s -f Makefile -f tests/bench/bench.mk build/bench/volumes \
+		>"$suite_dir/cli-build.log" 2>&1
+	ring_side cli tests/cli/t-*.sh
 }
 
 ring_vm() {
@@ -88,6 +106,9 @@ ring_vm() {
 	done
 }
 
+trap suite_stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 tests/install-packages.sh || exit 1
 rm -rf "$suite_dir"
 mkdir -p "$suite_dir"

@@ -9,6 +9,10 @@ suite_passed=0
 suite_failed=0
 suite_skipped=0
 suite_names_failed=()
+declare -A suite_pids=()	# of those that run: name by process
+declare -A suite_ended=()	# status and seconds by name, not counted yet
+declare -A suite_began=()
+suite_order=()			# those not counted yet, as they were begun
 
 # suite_run NAME SECONDS COMMAND...: run, keep the output, count, say one line.
 suite_run() {
@@ -18,6 +22,52 @@ suite_run() {
 	timeout --kill-after=20 "$limit" "$@" >"$log" 2>&1 </dev/null ||
 		status=$?
 	suite_count "$name" "$log" "$status" $((SECONDS - start))
+}
+
+# suite_side NAME SECONDS COMMAND...: the same beside others, as many as there
+# are processors. For suites that share nothing; their lines come in the order
+# in which they were begun.
+suite_side() {
+	local name=$1 limit=$2
+	shift 2
+	while ((${#suite_pids[@]} >= $(nproc))); do
+		suite_reap
+	done
+	timeout --kill-after=20 "$limit" "$@" \
+		>"$suite_dir/${name//\//-}.tap" 2>&1 </dev/null &
+	suite_pids[$!]=$name
+	suite_began[$name]=$SECONDS
+	suite_order+=("$name")
+}
+
+# suite_reap: wait for one of them, and count those whose turn it is
+suite_reap() {
+	local pid status=0 name
+	wait -n -p pid "${!suite_pids[@]}" || status=$?
+	name=${suite_pids[$pid]}
+	unset "suite_pids[$pid]"
+	suite_ended[$name]="$status $((SECONDS - suite_began[$name]))"
+	while ((${#suite_order[@]})); do
+		name=${suite_order[0]}
+		[[ -n ${suite_ended[$name]:-} ]] || break
+		# shellcheck disable=SC2086 # two words
+		suite_count "$name" "$suite_dir/${name//\//-}.tap" \
+			${suite_ended[$name]}
+		unset "suite_ended[$name]"
+		suite_order=("${suite_order[@]:1}")
+	done
+}
+
+# suite_settle: wait for all of them
+suite_settle() {
+	while ((${#suite_pids[@]})); do
+		suite_reap
+	done
+}
+
+# suite_stop: end those that still run; they do not hear an interrupt
+suite_stop() {
+	((${#suite_pids[@]} == 0)) || kill "${!suite_pids[@]}" 2>/dev/null
 }
 
 # suite_count NAME LOG STATUS SECONDS

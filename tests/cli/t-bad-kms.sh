@@ -127,15 +127,15 @@ kmip_at 1 "KMIP, a port that is none" "" 127.0.0.1:99999 "${kca[@]}"
 fails "1 2 6" "KMIP, key and certificate of two people" "" kms set kmip \
 	"$KMIP_ADDR" "$uid" --client-cert "$KMIP_CERT" --client-key \
 	"$SERVERS_PKI/client-rsa.key" "${kca[@]}"
+port=$(bad_server_start bad) || exit 1
 for mode in garbage:8 oversized:8 truncated:3,8 zeros:8 endless:8,3 silent:3 \
 	silent-tcp:3 close-tcp:3 plain:3 deep:8 version=9.9:8 wrong-tag:8 \
 	status=1:2,4,8 status=C:2 status=4:8,2,3; do
 	codes=${mode#*:} mode=${mode%:*}
-	port=$(bad_server_start "${mode%=*}" --mode "$mode") ||
-		exit 1
+	bad_server_order bad --mode "$mode"
 	kmip_at "${codes//,/ }" "KMIP, $mode" "" "127.0.0.1:$port" "${kca[@]}"
-	bad_server_stop "${mode%=*}"
 done
+bad_server_stop bad
 
 # --- the same while a volume depends on it ---
 ok "on KMIP" set_kmip "$uid"

@@ -10,8 +10,8 @@ cli_begin
 k kms set local
 k kms set local --name l2
 
-every=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 3)
-often=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 5)
+every=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 6)
+often=$([ "${SOAK:-}" = 1 ] && echo 1 || echo 10)
 
 save() {
 	rm -rf "$CLI_DIR/saved"

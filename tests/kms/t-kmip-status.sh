@@ -11,7 +11,6 @@ kms_begin kmip-client || exit 1
 
 ENCRYPT=1f DECRYPT=20
 LOG=$SERVERS_DIR/reason-log
-RULE=$SERVERS_DIR/reason
 
 client() {
 	OUT=$("$CLIENT" --ca "$SERVERS_PKI/ca.pem" \
@@ -38,7 +37,7 @@ row() {
 	local kind=$1 operation=$2 errno=$3 mode=$4 what=$5
 	: >"$LOG"
 	: >"$GOOD_LOG"
-	echo "$mode $operation" >"$RULE"
+	bad_server_order reason --mode "$mode" --operation "$operation"
 	try "$operation" "$BAD"
 	[ "$(errno)" = "$errno" ] && [ "$(asked "$LOG" "$operation")" = 1 ]
 	ok $? "$what: $errno, asked once"
@@ -73,8 +72,7 @@ GOOD_LOG=$SERVERS_DIR/good-log
 GOOD=127.0.0.1:$(bad_server_start good --log "$GOOD_LOG") || exit 1
 client --address "$GOOD" wrap unwrap
 last OK 'same$' "control: a server that does it"
-echo "good $ENCRYPT" >"$RULE"
-BAD=127.0.0.1:$(bad_server_start reason --rule "$RULE" --log "$LOG") || exit 1
+BAD=127.0.0.1:$(bad_server_start reason --log "$LOG") || exit 1
 
 both final ENOENT 1 "Item Not Found"
 both final ENOENT 37 "Object Not Found"

@@ -160,8 +160,11 @@ mode_of() {
 	done
 }
 
-# old OPTIONS...: a server with these, as $OLD
-old() { OLD=127.0.0.1:$(bad_server_start old "$@"); }
+# old OPTIONS...: the one bad server does this now, as $OLD; its log begins anew
+old() {
+	: >"$SERVERS_DIR/log"
+	bad_server_order old "$@"
+}
 
 modes() {
 	local uid v
@@ -190,13 +193,10 @@ modes() {
 	last OK 'AES-CBC, the weakest way' "CBC gets a warning"
 	old --tag append --versions 1.3,1.2
 	mode_of gcm-appended "the tag at the end" --address "$OLD"
-	bad_server_stop old
 	old --tag append
 	mode_of gcm-appended "... of a server with 1.4" --address "$OLD"
-	bad_server_stop old
 	old --refuse 9 --versions 1.2
 	mode_of ctr "no GCM" --address "$OLD"
-	bad_server_stop old
 	old --refuse 9,6 --versions 1.2
 	client --address "$OLD" --uid 1 --mode none check
 	last EOPNOTSUPP 'AES-GCM.*tag at the end.*AES-CTR' "neither GCM nor CTR"
@@ -205,11 +205,9 @@ modes() {
 	mode_of cbc "CBC is allowed" --address "$OLD" --allow-cbc
 	client --address "$OLD" --uid 1 --mode gcm check
 	last EOPNOTSUPP 'KMIP 1.2 has no field' "GCM pinned, the server got older"
-	bad_server_stop old
 	old --refuse 9,6,1
 	client --address "$OLD" --uid 1 --mode none --allow-cbc check
 	last EOPNOTSUPP 'AES-CBC: .*Invalid Field' "a server without any"
-	bad_server_stop old
 }
 
 # spoken OPERATION: the versions in which it was asked, one after the other
@@ -226,84 +224,66 @@ versions() {
 			old --versions "$v" --unknown "$how" --tag append
 			client --address "$OLD" --uid 1 --mode none check \
 				wrap unwrap
-			bad_server_stop old
 			last OK 'same$' "KMIP $v alone, others: $how"
 			grep -q "^check OK .*KMIP $v |" <<<"$OUT"
 			ok $? "... is what is spoken"
 		done
 		old --versions "$v" --unknown 3F
 		client --address "$OLD" create
-		bad_server_stop old
 		last OK '1$' "... Create in the form of $v"
 	done
 	old --versions 1.1,1.0 --unknown 3F
 	client --address "$OLD" --uid 1 check
-	bad_server_stop old
 	last EPROTO 'does not say which' "no version that we speak"
 	old --versions 1.4,9.9,1.1
 	client --address "$OLD" --uid 1 check
-	bad_server_stop old
 	last OK 'KMIP 1\.4' "versions that we do not know are passed over"
 	old --versions 9.9
 	client --address "$OLD" --uid 1 check
-	bad_server_stop old
 	last EOPNOTSUPP 'no KMIP version from 1.2' "none but those"
 }
 
 # A server that refuses a version which it offers: the next lower, once.
 refused_versions() {
-	local reason log=$SERVERS_DIR/log
+	local reason
 	for reason in 4 26 3D 3F; do
-		rm -f "$log"
-		old --versions 2.1,2.0 --broken "2.1=$reason" --log "$log"
+		old --versions 2.1,2.0 --broken "2.1=$reason"
 		client --address "$OLD" --uid 1 wrap unwrap check
-		bad_server_stop old
 		last OK 'KMIP 2\.0' "2.1 is refused ($reason): 2.0"
 		OUT="$(spoken 1f) $(spoken 20)"
 		[ "$OUT" = "2.1 2.0 2.0 2.0 2.0" ]
 		ok $? "... for the rest of the session"
 	done
-	rm -f "$log"
-	old --versions 1.4,1.3,1.2 --broken 1.4=4 --log "$log"
+	old --versions 1.4,1.3,1.2 --broken 1.4=4
 	client --address "$OLD" --uid 1 wrap
 	last EPROTO 'Invalid Message' "never GCM without its tag: not lowered"
 	OUT=$(spoken 1f)
 	[ "$OUT" = 1.4 ]
 	ok $? "... nor sent again"
-	rm -f "$log"
 	client --address "$OLD" --uid 1 --version 1.4 --mode ctr check
-	bad_server_stop old
 	last EPROTO 'Invalid Message' "a version that is pinned stays"
 	old --versions 1.4,1.2 --broken 1.4=3F
 	client --address "$OLD" --uid 1 --mode ctr wrap unwrap
-	bad_server_stop old
 	last OK 'same$' "1.3 is not offered: 1.2"
-	rm -f "$log"
-	old --versions 1.4,1.3,1.2 --broken 1.4=4,1.3=4 --log "$log"
+	old --versions 1.4,1.3,1.2 --broken 1.4=4,1.3=4
 	client --address "$OLD,$OLD" --uid 1 --mode ctr wrap
-	bad_server_stop old
 	last EPROTO 'Invalid Message' "two are refused"
 	OUT=$(spoken 1f)
 	[ "$OUT" = "1.4 1.3" ]
 	ok $? "... it is asked twice, no more"
-	rm -f "$log"
 }
 
 credentials() {
-	old --log "$SERVERS_DIR/log"
+	old
 	client --address "$OLD" --uid 1 --user us\"er --password hunter2 wrap
-	bad_server_stop old
 	last OK . "with a name and a password"
 	grep '"operation": 31' "$SERVERS_DIR/log" |
 		grep -q '"username": "us.*er", "password_bytes": 7'
 	ok $? "... they are sent"
-	rm -f "$SERVERS_DIR/log"
-	old --log "$SERVERS_DIR/log"
+	old
 	client --address "$OLD" --uid 1 --ciphers ECDHE-ECDSA-CHACHA20-POLY1305 \
 		wrap
-	bad_server_stop old
 	last OK . "a list of TLS 1.2 ciphers"
-	rm -f "$SERVERS_DIR/log"
 	client --address "$KMIP_ADDR" --uid "$(kmip_admin create)" \
 		--ciphers ECDHE-ECDSA-AES256-GCM-SHA384 check
 	last OK . "... one that the server has"
@@ -382,11 +362,10 @@ identities() {
 
 # bad MODE ERRNO WORDS [SERVER OPTIONS]: one wrap
 bad() {
-	local mode=$1 errno=$2 words=$3 port
+	local mode=$1 errno=$2 words=$3
 	shift 3
-	port=$(bad_server_start x --mode "$mode" "$@")
-	client --address "127.0.0.1:$port" --uid 1 --timeout 1500 wrap
-	bad_server_stop x
+	old --mode "$mode" "$@"
+	client --address "$OLD" --uid 1 --timeout 1500 wrap
 	last "$errno" "$words" "$mode${*:+ ($*)}: $errno"
 }
 
@@ -441,20 +420,17 @@ hostile() {
 
 # Reasons that a server may give for a tampered capsule: all the same to us.
 decrypt_reasons() {
-	local reason port
+	local reason
 	for reason in A 100 7 6 24 3E 34; do
-		port=$(bad_server_start x --mode status="$reason" --operation 20)
-		client --address "127.0.0.1:$port" --uid 1 wrap unwrap
-		bad_server_stop x
+		old --mode status="$reason" --operation 20
+		client --address "$OLD" --uid 1 wrap unwrap
 		says '^unwrap EKEYREJECTED [0-9]+ $' "Decrypt answers $reason"
 	done
-	port=$(bad_server_start x --mode flip --operation 20)
-	client --address "127.0.0.1:$port" --uid 1 check
-	bad_server_stop x
+	old --mode flip --operation 20
+	client --address "$OLD" --uid 1 check
 	last EPROTO 'gives something else' "check sees a wrong plaintext"
-	port=$(bad_server_start x --mode data=31 --operation 20)
-	client --address "127.0.0.1:$port" --uid 1 wrap unwrap
-	bad_server_stop x
+	old --mode data=31 --operation 20
+	client --address "$OLD" --uid 1 wrap unwrap
 	last EPROTO 'answer to Decrypt is malformed' "plaintext too short"
 }
 
@@ -533,19 +509,19 @@ no_retry() {
 	bad_server_stop x
 	last EPROTO 'cut its answer short' "cut answer on a used connection"
 	port=$(bad_server_start x --mode close-after-request --operation 1f \
-		--skip 1 --times 1 --log "$SERVERS_DIR/log")
+		--skip 1 --times 1 --log "$SERVERS_DIR/retry-log")
 	client --address "127.0.0.1:$port" --uid 1 wrap wrap
 	bad_server_stop x
 	last OK . "closed on a used connection: sent again"
-	[ "$(grep -c handshake "$SERVERS_DIR/log")" = 2 ]
+	[ "$(grep -c handshake "$SERVERS_DIR/retry-log")" = 2 ]
 	ok $? "... over one new connection"
-	rm -f "$SERVERS_DIR/log"
+	rm -f "$SERVERS_DIR/retry-log"
 	port=$(bad_server_start x --mode close-after-request --operation 1 \
-		--log "$SERVERS_DIR/log")
+		--log "$SERVERS_DIR/retry-log")
 	client --address "127.0.0.1:$port,127.0.0.1:$port" create
 	bad_server_stop x
 	last EHOSTUNREACH 'without an answer' "Create without an answer"
-	[ "$(grep -c '"operation": 1,' "$SERVERS_DIR/log")" = 1 ]
+	[ "$(grep -c '"operation": 1,' "$SERVERS_DIR/retry-log")" = 1 ]
 	ok $? "... is sent once only"
 }
 
@@ -562,6 +538,7 @@ rsa_server() {
 [ $# -gt 0 ] || set -- round_trips tampering modes versions refused_versions \
 	credentials states identities hostile decrypt_reasons addresses slow_names no_retry reconnecting rsa_server
 kmip_start || exit 1
+OLD=127.0.0.1:$(bad_server_start old --log "$SERVERS_DIR/log") || exit 1
 for group; do
 	"$group"
 done

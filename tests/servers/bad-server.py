@@ -9,10 +9,10 @@ Without --upstream it makes up answers itself, with an identity cipher; with
 --upstream HOST:PORT it asks a real server (as the PKI's "client") and spoils
 what that one says. --operation, --skip and --times choose which requests are
 spoilt; the others get the good answer. Values: status takes a reason in hex,
-drip milliseconds a byte, data a length, version a KMIP version. With --rule
-both --mode and --operation are in a file, "MODE OPERATION", and what it says
-when a connection is made counts from then on: one server for many rows of a
-table that one client asks for one after the other.
+drip milliseconds a byte, data a length, version a KMIP version. What FILE of
+--orders has, an option or a value a line, takes the place of the options that
+it was started with, but for --pki and --log, from the next connection on: one
+server for a whole table of answers.
 """
 import argparse
 import json
@@ -396,8 +396,7 @@ class Handler(socketserver.BaseRequestHandler):
             self.note(end=type(error).__name__)
 
     def talk(self):
-        self.server.obey()
-        args = self.server.args
+        args = self.args = self.server.obey()
         early = CONNECTION.get(args.mode)
         conn = self.request
         conn.settimeout(MAX_HANDSHAKE_SECONDS)
@@ -422,10 +421,10 @@ class Handler(socketserver.BaseRequestHandler):
             self.answer(conn, message, good)
 
     def answer(self, conn, message, good):
-        args = self.server.args
+        args = self.args
         operation = ttlv.find(ttlv.decode(message), ttlv.BATCH_ITEM,
                               ttlv.OPERATION)
-        spoil = self.server.turn(operation)
+        spoil = self.server.turn(args, operation)
         version = ttlv.find(ttlv.decode(message), ttlv.REQUEST_HEADER,
                             ttlv.VERSION)
         self.note(operation=operation, size=len(message), spoilt=spoil,
@@ -444,27 +443,32 @@ class Server(socketserver.ThreadingTCPServer):
     block_on_close = False
     allow_reuse_address = True
 
-    def __init__(self, args, tls):
-        self.args = args
-        self.tls = tls
+    def __init__(self, args):
+        self.start = self.args = args
+        self.text = None
+        self.tls = context(args)
         self.lock = threading.Lock()
         self.log = open(args.log, "a", buffering=1, encoding="ascii") \
             if args.log else None
         super().__init__(("127.0.0.1", args.port), Handler)
 
     def obey(self):
-        """--rule: takes the mode and the operation that it names now."""
-        args = self.args
-        if not args.rule:
-            return
-        with open(args.rule, encoding="ascii") as file:
-            mode, operation = file.read().split()
-        args.mode, _, args.value = mode.partition("=")
-        args.operation = int(operation, 16)
+        """--orders: the options that count for a new connection."""
+        with self.lock:
+            if not self.start.orders or not os.path.exists(self.start.orders):
+                return self.args
+            with open(self.start.orders, encoding="utf-8") as file:
+                text = file.read()
+            # the same orders again: what --skip and --times count goes on
+            if text != self.text:
+                self.text = text
+                self.args = arguments(["--pki", self.start.pki]
+                                      + text.splitlines())
+                self.tls = context(self.args)
+            return self.args
 
-    def turn(self, operation):
+    def turn(self, args, operation):
         """Is this request one to spoil? Counts --skip and --times down."""
-        args = self.args
         if args.operation is not None and operation != args.operation:
             return False
         with self.lock:
@@ -477,7 +481,18 @@ class Server(socketserver.ThreadingTCPServer):
         return True
 
 
-def arguments():
+def context(args):
+    base = os.path.join(args.pki, args.cert)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    tls.load_cert_chain(base + ".pem", base + ".key")
+    if not args.no_client_cert:
+        tls.load_verify_locations(os.path.join(args.pki, "ca.pem"))
+        tls.verify_mode = ssl.CERT_REQUIRED
+    return tls
+
+
+def arguments(argv=None):
     known = sorted([*ANSWERS, *SENDING, *CONNECTION])
     parser = argparse.ArgumentParser(description="a KMIP server gone wrong")
     add = parser.add_argument
@@ -494,7 +509,7 @@ def arguments():
     add("--client", default="client", help="PKI name to ask upstream as")
     add("--operation", type=lambda text: int(text, 16),
         help="only requests of this operation, hex")
-    add("--rule", help="FILE that says both instead, at each connection")
+    add("--orders", help="FILE with options, looked at for each connection")
     add("--skip", type=int, default=0, help="first let so many through")
     add("--times", type=int, help="then spoil only so many")
     add("--versions", type=lambda text: text.split(","),
@@ -509,7 +524,7 @@ def arguments():
         help="where the tag of AES-GCM stands")
     add("--refuse", type=lambda text: [int(n) for n in text.split(",")],
         default=[], help="block cipher modes that it has not")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.list:
         print("\n".join(known))
         sys.exit(0)
@@ -521,14 +536,7 @@ def arguments():
 
 def main():
     args = arguments()
-    base = os.path.join(args.pki, args.cert)
-    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    tls.minimum_version = ssl.TLSVersion.TLSv1_2
-    tls.load_cert_chain(base + ".pem", base + ".key")
-    if not args.no_client_cert:
-        tls.load_verify_locations(os.path.join(args.pki, "ca.pem"))
-        tls.verify_mode = ssl.CERT_REQUIRED
-    server = Server(args, tls)
+    server = Server(args)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     threading.Thread(target=server.serve_forever, args=(0.1,),

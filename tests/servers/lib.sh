@@ -246,9 +246,19 @@ server_stop() {
 
 # bad_server_start NAME [OPTIONS]: starts bad-server.py, prints its port
 bad_server_start() {
-	local name=$1
+	local name=$1 orders=$SERVERS_DIR/orders-$1
 	shift
-	server_start "$name" bad-server.py --pki "$SERVERS_PKI" "$@"
+	rm -f "$orders"
+	server_start "$name" bad-server.py --pki "$SERVERS_PKI" \
+		--orders "$orders" "$@"
+}
+
+# bad_server_order NAME OPTIONS: what it is to do from the next connection on
+bad_server_order() {
+	local orders=$SERVERS_DIR/orders-$1
+	shift
+	{ (($# == 0)) || printf '%s\n' "$@"; } >"$orders.new"
+	mv "$orders.new" "$orders"
 }
 
 bad_server_stop() { server_stop "$1"; }
