@@ -210,6 +210,17 @@ cli_vault_end() {
 	vault_api DELETE "sys/mounts/$MOUNT" >/dev/null
 }
 
+# cli_vault_dies, cli_vault_returns: a server of ours ends and starts again; of a
+# real one, which is not ours to end, the entries get an address where nobody is
+cli_vault_dies() { cli_vault_move "${VAULT_ADDR##*/}" 127.0.0.1:1 || vault_stop; }
+cli_vault_returns() {
+	cli_vault_move 127.0.0.1:1 "${VAULT_ADDR##*/}" || vault_start
+}
+cli_vault_move() {
+	vault_is_real || return
+	sed -i "s|${1//./\\.}\"|$2\"|" "$KMSCRYPT_ROOT"/etc/kmscrypt/entries/*.json
+}
+
 # set_vault [KEY] [ARGUMENTS]: kms set vault with all that the server needs
 set_vault() {
 	local key=${1:-k}

@@ -32,11 +32,11 @@ before=$(sum "$f")
 ends 5 "never over a file that is there" header backup "$a" "$f"
 ok "... which stays" [ "$(sum "$f")" = "$before" ]
 ends 4 "no folder for it" header backup "$a" "$CLI_DIR/none/x"
-vault_stop
+cli_vault_dies
 ends 3 "no backup while the KMS is dead" header backup "$a" \
 	"$CLI_DIR/dead" --timeout 3
 ok "... and no file" [ -z "$(find "$CLI_DIR" -name '*dead*')" ]
-vault_start
+cli_vault_returns
 touch "$CLI_DIR/.b.header.kmscrypt-new"
 ends 0 "what a killed run left is in nobody's way" header backup "$b" \
 	"$CLI_DIR/b.header"
@@ -79,10 +79,10 @@ ends 4 "what is no backup" header restore "$a" "$(image empty 1)"
 ends 6 "a backup that the KMS does not open" header restore "$b" \
 	"$CLI_DIR/torn"
 ok "... nothing is written" [ "$(sum "$b")" = "$before" ]
-vault_stop
+cli_vault_dies
 ends 3 "no restore while the KMS is dead" header restore "$b" \
 	"$CLI_DIR/b.header" --timeout 3
-vault_start
+cli_vault_returns
 d=$(image d)
 mkfs.ext4 -q "$d"
 before=$(sum "$d")

@@ -59,17 +59,17 @@ result $? "... and the one before is not registered any more"
 # several bindings
 k bind "$a" --name local
 copy "$a" "$b"
-vault_stop
+cli_vault_dies
 ends 3 "one KMS is dead" reidentify "$b" --timeout 3
 ok "... nothing is changed" [ "$(uuid_of "$b")" = "$uuid" ]
-vault_start
+cli_vault_returns
 ends 0 "two bindings" reidentify "$b" --json
 ok "... are two" [ "$(field bindings)" = 2 ]
 ok "... of the same" bound_to "$b" vault local
 ok "... it opens" opens "$b" "$key"
-vault_stop
+cli_vault_dies
 ok "... by the other alone" opens "$b" "$key"
-vault_start
+cli_vault_returns
 c=$CLI_DIR/c.img
 copy "$a" "$c"
 copy "$KMSCRYPT_ROOT/etc/kmscrypt/entries/local.json" "$CLI_DIR/local.json"
@@ -151,15 +151,15 @@ record=$KMSCRYPT_ROOT/var/lib/kmscrypt/volumes/$uuid.json
 copy "$record" "$CLI_DIR/root.saved"
 rm -f "$CLI_DIR/x"
 differs dump dump "$a" --dump-volume-key --volume-key-file "$CLI_DIR/x"
-vault_stop
+cli_vault_dies
 ok "... the other binding, too" opens "$a" "$key"
-vault_start
+cli_vault_returns
 # what was accepted while the other KMS was silent holds for it, too
 copy "$CLI_DIR/root.saved" "$record"
 copy "$CLI_DIR/old" "$a"
-vault_stop
+cli_vault_dies
 ends 0 "accepted with one KMS dead" lease "$a" --accept-header --timeout 6
-vault_start
+cli_vault_returns
 mv "$KMSCRYPT_ROOT/etc/kmscrypt/entries/local.json" "$CLI_DIR/local.json"
 ok "... its binding opens when it is back" opens "$a" "$key"
 mv "$CLI_DIR/local.json" "$KMSCRYPT_ROOT/etc/kmscrypt/entries/"
