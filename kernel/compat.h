@@ -113,8 +113,20 @@ static inline void kmsc_audit(const char *op, struct dm_target *ti)
 {
 	dm_audit_log_ti(AUDIT_DM_EVENT, KBUILD_MODNAME, op, ti, 1);
 }
+
+/* A table comes or goes; if it does not come, ti->error says why. */
+static inline void kmsc_audit_table(const char *op, struct dm_target *ti,
+				    bool ok)
+{
+	dm_audit_log_ti(AUDIT_DM_CTRL, KBUILD_MODNAME, op, ti, ok);
+}
 #else
 static inline void kmsc_audit(const char *op, struct dm_target *ti)
+{
+}
+
+static inline void kmsc_audit_table(const char *op, struct dm_target *ti,
+				    bool ok)
 {
 }
 #endif

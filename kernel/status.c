@@ -61,19 +61,37 @@ void kmsc_status_table(const struct kmsc_table *table, const char *device,
 	kmsc_table_emit(table, device, result, maxlen);
 }
 
+/*
+ * dm-crypt's attributes in its order, as who attests a machine knows them, then
+ * those that it has not.
+ */
 void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,
 		     const char *device, char *result, unsigned int maxlen)
 {
+	static const struct {
+		const char *name;
+		unsigned long bit;
+	} flags[] = {
+		{ "allow_discards", KMSC_OPT_ALLOW_DISCARDS },
+		{ "same_cpu_crypt", KMSC_OPT_SAME_CPU_CRYPT },
+		{ "high_priority", KMSC_OPT_HIGH_PRIORITY },
+		{ "submit_from_crypt_cpus", KMSC_OPT_SUBMIT_FROM_CRYPT_CPUS },
+		{ "no_read_workqueue", KMSC_OPT_NO_READ_WORKQUEUE },
+		{ "no_write_workqueue", KMSC_OPT_NO_WRITE_WORKQUEUE },
+		{ "iv_large_sectors", KMSC_OPT_IV_LARGE_SECTORS },
+	};
 	const struct kmsc_params *p = &table->params;
-	bool large = table->options & KMSC_OPT_IV_LARGE_SECTORS;
-	bool discards = table->options & KMSC_OPT_ALLOW_DISCARDS;
 	unsigned int sz = 0;
+	unsigned int i;
 
 	DMEMIT_TARGET_NAME_VERSION(ti->type);
-	DMEMIT(",uuid=%s,cipher=%s,key_bytes=%u", table->uuid, p->cipher,
-	       p->key_bytes);
-	DMEMIT(",iv_offset=%llu,device=%s,offset=%llu", p->iv_offset, device,
-	       p->offset);
-	DMEMIT(",sector_size=%u,iv_large_sectors=%c,allow_discards=%c;",
-	       p->sector_size, large ? 'y' : 'n', discards ? 'y' : 'n');
+	for (i = 0; i < ARRAY_SIZE(flags); i++)
+		DMEMIT(",%s=%c", flags[i].name,
+		       table->options & flags[i].bit ? 'y' : 'n');
+	if (p->sector_size != KMSC_SECTOR_MIN)
+		DMEMIT(",sector_size=%u", p->sector_size);
+	DMEMIT(",cipher_string=%s,key_size=%u", p->cipher, p->key_bytes);
+	DMEMIT(",key_parts=1,key_extra_size=0,key_mac_size=0");
+	DMEMIT(",volume_uuid=%s,iv_offset=%llu,device=%s,offset=%llu;",
+	       table->uuid, p->iv_offset, device, p->offset);
 }

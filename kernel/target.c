@@ -41,6 +41,7 @@ static void target_dtr(struct dm_target *ti)
 
 	if (!target)
 		return;
+	kmsc_audit_table("dtr", ti, true);
 	ti->private = NULL;
 	/* From here on nobody kicks what the data path holds. */
 	kmsc_volume_leave(&target->user);
@@ -145,9 +146,11 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	kmsc_volume_hold(&target->user, &target->crypt.hold);
 	set_features(ti, target);
+	kmsc_audit_table("ctr", ti, true);
 	return 0;
 
 bad:
+	kmsc_audit_table("ctr", ti, false);
 	target_dtr(ti);
 	return r;
 }

@@ -100,7 +100,7 @@ parse_value() {
 	--env) environment+=("$value") ;;
 	--cpu) cpu=$value ;;
 	--ram-file) ram_file=$value ;;
-	--append) append=$value ;;
+	--append) append+=" $value" ;;
 	--monitor) monitor=$value ;;
 	--console) console=$value ;;
 	*) usage ;;

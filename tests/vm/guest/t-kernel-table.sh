@@ -151,9 +151,9 @@ ima() {
 		/sys/kernel/security/ima/ascii_runtime_measurements |
 		xxd -r -p | tr '\0' '\n'
 }
-ok 'IMA' grep -a "target_name=kmscrypt,target_version=.*,uuid=$uuid,cipher=\
-aes-xts-plain64,key_bytes=64,iv_offset=0,device=1:0,offset=0,sector_size=512,\
-iv_large_sectors=n,allow_discards=n;" <(ima)
+ok 'IMA' grep -a "target_name=kmscrypt,target_version=.*,iv_large_sectors=n,\
+cipher_string=aes-xts-plain64,key_size=64,.*,volume_uuid=$uuid,iv_offset=0,\
+device=1:0,offset=0;" <(ima)
 remove one
 
 # A key that is bound to something else
