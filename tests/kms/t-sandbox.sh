@@ -70,7 +70,7 @@ server_stop proxy
 vault_start b --cert "$SERVERS_PKI/server-wrong-host.pem" \
 	--key "$SERVERS_PKI/server-wrong-host.key"
 check "vault, another name in the certificate" \
-	'^check EHOSTUNREACH .*does not match' \
+	'^check EHOSTUNREACH .*for another name' \
 	vault "${VAULT_ADDR/127.0.0.1/localhost}" k "$VAULT_CACERT" "$TOKEN"
 
 # shellcheck disable=SC2119

@@ -323,7 +323,7 @@ certificates() {
 		case $name in
 		expired) words="$tls has expired by this machine's clock" ;;
 		future) words="$tls is not valid yet by this machine's clock" ;;
-		wrong-host) words="host name does not match" ;;
+		wrong-host) words="$tls is for another name" ;;
 		foreign) words="$tls is from an unknown CA" ;;
 		esac
 		last EHOSTUNREACH "$words" "certificate: $name"

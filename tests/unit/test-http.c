@@ -18,47 +18,49 @@
 #include "wire/http-error.h"
 #include "wire/http.h"
 
+static const struct {
+	int code;
+	long verify;
+	const char *text;
+	int err;
+	bool final;
+	const char *words;
+} rows[] = {
+	{ CURLE_COULDNT_CONNECT, 0, "", -EHOSTUNREACH, false,
+	  "cannot connect" },
+	{ CURLE_COULDNT_RESOLVE_HOST, 0, "", -EHOSTUNREACH, false, "resolved" },
+	{ CURLE_OPERATION_TIMEDOUT, 0, "", -ETIMEDOUT, false, "in time" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_HAS_EXPIRED, "x",
+	  -EHOSTUNREACH, true, "expired by this machine's clock (x)" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_NOT_YET_VALID, "x",
+	  -EHOSTUNREACH, true, "clock" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN,
+	  "x", -EHOSTUNREACH, true, "unknown CA" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_UNSPECIFIED,
+	  "no alternative certificate subject name matches target",
+	  -EHOSTUNREACH, true, "for another name than this address (no alt" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_UNTRUSTED, "x",
+	  -EHOSTUNREACH, true, "unknown CA" },
+	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_REVOKED, "x",
+	  -EHOSTUNREACH, true, "revoked" },
+	{ CURLE_PEER_FAILED_VERIFICATION, 0, "x", -EHOSTUNREACH, true,
+	  "not good: unspecified" },
+	{ CURLE_RECV_ERROR, 0, "tlsv13 alert certificate required", -EACCES,
+	  true, "client certificate" },
+	{ CURLE_SSL_CONNECT_ERROR, 0, "tlsv1 alert unknown ca", -EACCES, true,
+	  "client certificate" },
+	{ CURLE_RECV_ERROR, 0, "reset", -EHOSTUNREACH, false, "broke" },
+	{ CURLE_SSL_CERTPROBLEM, 0, "", -EBADMSG, true, "client" },
+	{ CURLE_SSL_CACERT_BADFILE, 0, "", -EBADMSG, true, "CA" },
+	{ CURLE_PARTIAL_FILE, 0, "", -EPROTO, false, "cut off" },
+	{ CURLE_FILESIZE_EXCEEDED, 0, "", -EPROTO, true, "too large" },
+	{ CURLE_WEIRD_SERVER_REPLY, 0, "", -EPROTO, true, "not HTTP" },
+	{ CURLE_OUT_OF_MEMORY, 0, "", -ENOMEM, true, "memory" },
+	{ CURLE_FTP_COULDNT_USE_REST, 0, "", -EHOSTUNREACH, false, "failed" },
+};
+
 static void test_errors(void **state)
 {
-	static const struct {
-		int code;
-		long verify;
-		const char *text;
-		int err;
-		bool final;
-		const char *words;
-	} rows[] = {
-		{ CURLE_COULDNT_CONNECT, 0, "", -EHOSTUNREACH, false,
-		  "cannot connect" },
-		{ CURLE_COULDNT_RESOLVE_HOST, 0, "", -EHOSTUNREACH, false,
-		  "resolved" },
-		{ CURLE_OPERATION_TIMEDOUT, 0, "", -ETIMEDOUT, false,
-		  "in time" },
-		{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_HAS_EXPIRED,
-		  "x", -EHOSTUNREACH, true,
-		  "expired by this machine's clock (x)" },
-		{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_NOT_YET_VALID,
-		  "x", -EHOSTUNREACH, true, "clock" },
-		{ CURLE_PEER_FAILED_VERIFICATION,
-		  X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN, "x", -EHOSTUNREACH,
-		  true, "unknown CA" },
-		{ CURLE_PEER_FAILED_VERIFICATION, 0,
-		  "no alternative certificate subject name matches target",
-		  -EHOSTUNREACH, true, "host name does not match" },
-		{ CURLE_RECV_ERROR, 0, "tlsv13 alert certificate required",
-		  -EACCES, true, "client certificate" },
-		{ CURLE_SSL_CONNECT_ERROR, 0, "tlsv1 alert unknown ca", -EACCES,
-		  true, "client certificate" },
-		{ CURLE_RECV_ERROR, 0, "reset", -EHOSTUNREACH, false, "broke" },
-		{ CURLE_SSL_CERTPROBLEM, 0, "", -EBADMSG, true, "client" },
-		{ CURLE_SSL_CACERT_BADFILE, 0, "", -EBADMSG, true, "CA" },
-		{ CURLE_PARTIAL_FILE, 0, "", -EPROTO, false, "cut off" },
-		{ CURLE_FILESIZE_EXCEEDED, 0, "", -EPROTO, true, "too large" },
-		{ CURLE_WEIRD_SERVER_REPLY, 0, "", -EPROTO, true, "not HTTP" },
-		{ CURLE_OUT_OF_MEMORY, 0, "", -ENOMEM, true, "memory" },
-		{ CURLE_FTP_COULDNT_USE_REST, 0, "", -EHOSTUNREACH, false,
-		  "failed" },
-	};
 	size_t i;
 
 	(void)state;

@@ -10,6 +10,7 @@
 #include <openssl/x509_vfy.h>
 
 #include "base/op.h"
+#include "wire/server-cert.h"
 
 struct outcome {
 	int code;
@@ -60,31 +61,24 @@ static const struct outcome *find(int code)
 	return &unknown;
 }
 
-static const char *verify_words(long verify, const char *text)
+/*
+ * The words of server-cert.h, and libcurl's own, which say more. It compares
+ * names itself, after OpenSSL was content.
+ */
+static int server_refused(struct op *op, long verify, const char *text)
 {
-	switch (verify) {
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return "the server's certificate has expired by this machine's "
-		       "clock";
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return "the server's certificate is not valid yet by this "
-		       "machine's clock";
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return "the server's certificate is from an unknown CA";
-	case X509_V_ERR_CERT_REVOKED:
-		return "the server's certificate is revoked";
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		return "the host name does not match the server's certificate";
-	}
-	/* curl compares names itself, after OpenSSL was content */
-	if (strstr(text, "match"))
-		return "the host name does not match the server's certificate";
-	return "the server's certificate is not accepted";
+	int r;
+
+	/* the second is what libcurl has before it has asked OpenSSL */
+	if (verify == X509_V_OK || verify == X509_V_ERR_UNSPECIFIED)
+		verify = strstr(text, "match") ? X509_V_ERR_HOSTNAME_MISMATCH :
+						 X509_V_ERR_UNSPECIFIED;
+	r = server_cert_refused(op, verify, NULL);
+	/* --server-name is KMIP's */
+	if (verify == X509_V_ERR_HOSTNAME_MISMATCH ||
+	    verify == X509_V_ERR_IP_ADDRESS_MISMATCH)
+		op_next(op, "Use an address that is in the certificate.");
+	return op_fail(op, r, "%s (%s)", op->detail, text);
 }
 
 /* The alerts that servers send when they do not like what we showed them. */
@@ -113,12 +107,7 @@ int http_error(struct op *op, int code, long verify, const char *text,
 		text = curl_easy_strerror((CURLcode)code);
 	if (code == CURLE_PEER_FAILED_VERIFICATION) {
 		*ret_final = true;
-		if (verify == X509_V_ERR_CERT_HAS_EXPIRED ||
-		    verify == X509_V_ERR_CERT_NOT_YET_VALID)
-			op_next(op, "Check this machine's clock; if it is "
-				    "right, renew the server's certificate.");
-		return op_fail(op, -EHOSTUNREACH, "%s (%s)",
-			       verify_words(verify, text), text);
+		return server_refused(op, verify, text);
 	}
 	if (our_cert_refused(text)) {
 		*ret_final = true;

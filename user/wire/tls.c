@@ -18,6 +18,7 @@
 #include "base/op.h"
 #include "wire/dial.h"
 #include "wire/own-cert.h"
+#include "wire/server-cert.h"
 #include "wire/tls-context.h"
 
 struct tls {
@@ -46,48 +47,6 @@ static int set_name(SSL *ssl, const char *name)
 	    !SSL_set_tlsext_host_name(ssl, name))
 		return -EINVAL;
 	return 0;
-}
-
-/* Our own check of the server's certificate failed. */
-static int verify_failed(struct op *op, SSL *ssl, long why)
-{
-	const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-
-	switch (why) {
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		op_next(op,
-			"Check this machine's clock; if it is right, renew the server's certificate.");
-		return op_fail(
-			op, -EHOSTUNREACH,
-			"the server's certificate has expired by this machine's clock");
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		op_next(op, "Check this machine's clock.");
-		return op_fail(
-			op, -EHOSTUNREACH,
-			"the server's certificate is not valid yet by this machine's clock");
-	case X509_V_ERR_HOSTNAME_MISMATCH:
-	case X509_V_ERR_IP_ADDRESS_MISMATCH:
-		op_next(op,
-			"Use an address that is in the certificate, or name one that is with --server-name.");
-		return op_fail(
-			op, -EHOSTUNREACH,
-			"the server's certificate is for another name than %s",
-			name ? name : "this address");
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_CERT_UNTRUSTED:
-		op_next(op, "Give the CA that signed it with --ca-cert.");
-		return op_fail(
-			op, -EHOSTUNREACH,
-			"the server's certificate is from an unknown CA");
-	default:
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate is not good: %s",
-			       X509_verify_cert_error_string(why));
-	}
 }
 
 /*
@@ -172,7 +131,9 @@ static int tls_failed(struct op *op, SSL *ssl, int ssl_error, int saved_errno)
 		return op_fail(op, -EHOSTUNREACH, "TLS fails: %s",
 			       ERR_reason_error_string(e));
 	if (reason == SSL_R_CERTIFICATE_VERIFY_FAILED && verify != X509_V_OK)
-		return verify_failed(op, ssl, verify);
+		return server_cert_refused(
+			op, verify,
+			SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
 	if (reason > SSL_AD_REASON_OFFSET &&
 	    reason <= SSL_AD_REASON_OFFSET + 255)
 		return alert_received(op, ssl, reason - SSL_AD_REASON_OFFSET);
