@@ -12,7 +12,7 @@ mkdir "$d" "$d/bin" "$d/run" || exit 1
 hook=$d/hook
 # the paths are the machine's, its kmscrypt is ours
 sed "s,^PATH=.*,PATH=$d/bin:/usr/bin:/bin,; s,=/etc/kmscrypt,=$d,
-	s,/run/kmscrypt,$d/run,g; s,/run/systemd/system,$d/systemd,
+	s,/run/kmscrypt,$d/run,g; s,=/sys/power/,=$d/,; s,/run/systemd/system,$d/systemd,
 	s,sleep 5,sleep 0.2," \
 	"$CLI_HOME/../../system/system-sleep" >"$hook"
 chmod +x "$hook"
@@ -47,30 +47,47 @@ cat >"$d/bin/kmscrypt" <<-END
 		;;
 	esac
 END
-cat >"$d/bin/dmsetup" <<-'END'
+cat >"$d/bin/dmsetup" <<-END
 	#!/bin/sh
-	printf 'one\t(254:0)\ntwo\t(254:1)\n'
+	case \$1 in
+	ls) printf 'one\t(254:0)\ntwo\t(254:1)\n' ;;
+	status)
+		for name in one two; do
+			grep -q '"none"' $d/state.\$name && state=active ||
+				state=locked
+			echo "\$name: 0 8 kmscrypt \$state reason="
+		done
+		;;
+	esac
 END
 cat >"$d/bin/systemctl" <<-END
 	#!/bin/sh
 	echo "systemctl \$*" >>$d/calls
 END
-chmod +x "$d/bin/kmscrypt" "$d/bin/dmsetup" "$d/bin/systemctl"
+cat >"$d/bin/sync" <<-END
+	#!/bin/sh
+	echo sync >>$d/calls
+END
+chmod +x "$d/bin/kmscrypt" "$d/bin/dmsetup" "$d/bin/systemctl" "$d/bin/sync"
 
 # called PATTERN: the hook has called kmscrypt so
 called() { grep -qx -- "$1" "$d/calls"; }
 forget() { : >"$d/calls"; }
 is_unlocked() { [ "$(reason "$1")" = none ]; }
+# does the kernel sync on its way to sleep?
+syncs() { [ "$(cat "$d/sync_on_suspend")" = "$1" ]; }
 asked_twice() { [ "$(grep -cx 'unlock one' "$d/calls")" -ge 2 ]; }
 nobody() { not pgrep -f "$hook"; }
 
 echo 0 >"$d/answer"
+echo 1 >"$d/sync_on_suspend"
 reason one none
 reason two none
 forget
 ok "not configured: before" "$hook" pre suspend
 ok "... and after" "$hook" post suspend
 ok "... nothing is done" [ ! -s "$d/calls" ]
+ok "... the kernel syncs as it did" syncs 1
 ok "another word is none" "$hook" nonsense
 
 printf '# two\none\n\nnot-there\n' >"$d/sleep"
@@ -78,8 +95,11 @@ ok "configured: before" "$hook" pre suspend
 ok "... locks, with frozen file systems" called 'lock one --freeze --sleep'
 ok "... what is named alone" is_unlocked two
 ok "... and nothing that is not there" not called 'lock not-there.*'
+ok "... after a sync" [ "$(head -n 1 "$d/calls")" = sync ]
+ok "... the kernel's would wait for it: there is none" syncs 0
 echo 3 >"$d/answer"
 ok "after, nobody reaches the KMS: it ends" "$hook" post suspend
+ok "... the kernel syncs as it did" syncs 1
 ok "... somebody goes on asking" wait_for 30 asked_twice
 ok "... in vain" [ "$(reason one)" = sleep ]
 echo 0 >"$d/answer"
@@ -99,9 +119,11 @@ for code in 2 4 6 9; do
 	reason one none
 done
 echo 3 >"$d/answer"
+echo 0 >"$d/sync_on_suspend"
 "$hook" pre suspend
 forget
 "$hook" post suspend
+ok "a kernel that does not sync: nor does it after" syncs 0
 ok "a KMS that is away again" wait_for 30 asked_twice
 reason one admin
 ok "locked by somebody meanwhile: nobody goes on" wait_for 30 nobody
@@ -109,7 +131,10 @@ ok "... it stays so" [ "$(reason one)" = admin ]
 
 echo '*' >"$d/sleep"
 forget
-ok "all: before" "$hook" pre suspend
+OUT=$("$hook" pre suspend 2>&1)
+ok "all: before" [ $? = 0 ]
+shows "a volume is locked: nothing is synced" "... no sync waits for one"
+ok "... nor is there any" not called sync
 ok "... locks what is active" called 'lock two --freeze --sleep'
 ok "... not what somebody has locked" not called 'lock one .*'
 mkdir "$d/systemd"
