@@ -24,11 +24,13 @@ segment_ok() {
 	is "$wanted" "$(limit ours max_segment_size)"
 }
 
-# beneath NAME: over $dev, with each choice that a limit can depend on
+# beneath NAME [OPTIONS]: over $dev, with all that a limit can depend on, and
+# with OPTIONS; with each choice of them when there is time
 beneath() {
-	local options list=('' 'allow_discards iv_large_sectors sector_size:4096')
+	local options list=('allow_discards iv_large_sectors sector_size:4096')
 
-	[ "${SOAK:-}" != 1 ] || list+=(allow_discards sector_size:4096)
+	[ $# -lt 2 ] || list+=("$2")
+	[ "${SOAK:-}" != 1 ] || list=("${list[0]}" '' allow_discards sector_size:4096)
 	for options in "${list[@]}"; do
 		ok "on $1: open both ($options)" both options="$options"
 		ok "on $1: the limits are dm-crypt's ($options)" \
@@ -41,7 +43,7 @@ beneath() {
 }
 
 brd 64
-beneath brd
+beneath brd ''
 ok 'on dm-stripe: made' create stripe \
 	"0 131072 striped 2 64 /dev/ram0 0 /dev/ram1 0"
 dev=/dev/mapper/stripe
@@ -64,7 +66,7 @@ beneath NVMe
 scsi physblk_exp=3 lowest_aligned=7 opt_blks=128 lbpu=1 lbpws=1 \
 	unmap_granularity=16 unmap_alignment=8
 ok 'SCSI disk with a topology' in_time 10 test -b "$dev"
-beneath 'a SCSI disk with a topology'
+beneath 'a SCSI disk with a topology' ''
 ok 'it goes' scsi_remove
 scsi sector_size=4096 lbpu=1 unmap_granularity=4 unmap_max_blocks=64
 ok 'SCSI disk with long discards' in_time 10 test -b "$dev"
