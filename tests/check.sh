@@ -30,33 +30,25 @@ ring_unit() {
 	done
 }
 
+# ring_scripts RUN RING SCRIPT...: each of them with suite_run or suite_side. The
+# latter is for suites that each have a folder, servers and ports of their own:
+# they wait more than they work.
 ring_scripts() {
-	local ring=$1 script
-	shift
+	local run=$1 ring=$2 script
+	shift 2
 	for script in "$@"; do
-		suite_run "$ring/$(basename "${script%.*}")" \
-			$((900 * patience)) "$script"
-	done
-}
-
-# For rings whose suites each have a folder, servers and ports of their own: they
-# wait more than they work
-ring_side() {
-	local ring=$1 script
-	shift
-	for script in "$@"; do
-		suite_side "$ring/$(basename "${script%.*}")" \
+		"$run" "$ring/$(basename "${script%.*}")" \
 			$((900 * patience)) "$script"
 	done
 	suite_settle
 }
 
 ring_servers() {
-	ring_scripts servers tests/servers/*-selftest.* tests/servers/*-test.*
+	ring_scripts suite_run servers tests/servers/*-selftest.* tests/servers/*-test.*
 }
 
 ring_build() {
-	ring_scripts build tests/build/t-*.sh
+	ring_scripts suite_run build tests/build/t-*.sh
 }
 
 ring_fuzz() {
@@ -68,13 +60,13 @@ ring_kms() {
 	# Here, so that no two suites build at the same time.
 	make -s -f Makefile -f tests/kms/kms.mk \
 		"${clients[@]/#/build/kms/}" >"$suite_dir/kms-build.log" 2>&1
-	ring_side kms tests/kms/t-*.sh
+	ring_scripts suite_side kms tests/kms/t-*.sh
 }
 
 ring_cli() {
 	make -s -f Makefile -f tests/bench/bench.mk build/bench/volumes \
 		>"$suite_dir/cli-build.log" 2>&1
-	ring_side cli tests/cli/t-*.sh
+	ring_scripts suite_side cli tests/cli/t-*.sh
 }
 
 ring_vm() {

@@ -37,11 +37,6 @@ asleep() {
 	echo mem >"$power/state"
 }
 
-get() {
-	dd if=/dev/mapper/"$1" of=/dev/null bs=4k count=1 iflag=direct \
-		status=none
-}
-
 # Appends whole lines, each synced, until it is told to stop. It takes part in
 # the sleep between two: in a write to a frozen file system it could not.
 writer() {

@@ -40,11 +40,6 @@ json() {
 # is_why NAME ERRNO: of the last renewal or unlock
 is_why() { is "$2" "$(json "$1" error)"; }
 
-get() {
-	dd if=/dev/mapper/"$1" of=/dev/null bs=4k count=1 iflag=direct \
-		status=none
-}
-
 # --- an outage ---------------------------------------------------------------
 # Writes and reads back until told to stop; any error ends it.
 worker() {

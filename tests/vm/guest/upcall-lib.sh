@@ -50,6 +50,12 @@ remove() {
 	dmsetup remove --noudevsync --noudevrules "$1"
 }
 
+# get NAME: read it, past all caches
+get() {
+	dd if=/dev/mapper/"$1" of=/dev/null bs=4k count=1 iflag=direct \
+		status=none
+}
+
 # table [DEV [SED-SCRIPT]]: the line that fits, or a changed one
 table() {
 	kmscrypt table "${1:-$disk}" | sed "${2:-}"
