@@ -114,6 +114,20 @@ def flip_data(good, _value):
     return edit(good, change)
 
 
+def own_iv(good, _value):
+    """As PyKMIP for a request without one: 16 bytes, also for AES-GCM."""
+    def change(tag, kind, value):
+        if tag == ttlv.RESPONSE_PAYLOAD:
+            value = value + [(ttlv.IV, ttlv.BYTES, bytes(16))]
+        return [(tag, kind, value)]
+    return edit(good, change)
+
+
+def no_attributes(good, _value):
+    return edit(good, lambda tag, kind, value: [] if tag in (
+        ttlv.ATTRIBUTE, ttlv.ATTRIBUTES) else [(tag, kind, value)])
+
+
 def failed(good, value, status=1):
     reply = ttlv.decode(good)
     operation = ttlv.find(reply, ttlv.BATCH_ITEM, ttlv.OPERATION)
@@ -150,6 +164,9 @@ ANSWERS = {
     "data": bad_data_length,
     "flip": flip_data,
     "append-tag": append_tag,
+    "own-iv": own_iv,
+    "no-attributes": no_attributes,
+    "other-algorithm": replace(ttlv.ALGORITHM, ttlv.ENUM, 2),
     "no-tag": remove(ttlv.AUTH_TAG),
     "no-data": remove(ttlv.DATA),
     "no-payload": remove(ttlv.RESPONSE_PAYLOAD),
@@ -450,7 +467,9 @@ class Server(socketserver.ThreadingTCPServer):
         self.lock = threading.Lock()
         self.log = open(args.log, "a", buffering=1, encoding="ascii") \
             if args.log else None
-        super().__init__(("127.0.0.1", args.port), Handler)
+        if ":" in args.listen:
+            self.address_family = socket.AF_INET6
+        super().__init__((args.listen, args.port), Handler)
 
     def obey(self):
         """--orders: the options that count for a new connection."""
@@ -485,6 +504,10 @@ def context(args):
     base = os.path.join(args.pki, args.cert)
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.minimum_version = ssl.TLSVersion.TLSv1_2
+    if args.old_tls:
+        tls.set_ciphers("ALL:@SECLEVEL=0")
+        tls.minimum_version = ssl.TLSVersion.TLSv1
+        tls.maximum_version = ssl.TLSVersion.TLSv1_1
     tls.load_cert_chain(base + ".pem", base + ".key")
     if not args.no_client_cert:
         tls.load_verify_locations(os.path.join(args.pki, "ca.pem"))
@@ -502,7 +525,9 @@ def arguments(argv=None):
     add("--cert", default="server", help="PKI name of our certificate")
     add("--no-client-cert", action="store_true",
         help="do not demand a client certificate")
+    add("--listen", default="127.0.0.1", choices=["127.0.0.1", "::1"])
     add("--port", type=int, default=0)
+    add("--old-tls", action="store_true", help="nothing above TLS 1.1")
     add("--ready-file", help="receives the port")
     add("--log", help="a JSON object for each connection and request")
     add("--upstream", help="HOST:PORT of a real server")

@@ -45,8 +45,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ready-file", required=True)
     parser.add_argument("--log", required=True)
+    parser.add_argument("--listen", default="127.0.0.1",
+                        choices=["127.0.0.1", "::1"])
     options = parser.parse_args()
-    with Server(("127.0.0.1", 0), Handler) as server:
+    if ":" in options.listen:
+        Server.address_family = socket.AF_INET6
+    with Server((options.listen, 0), Handler) as server:
         server.log = options.log
         announce(options.ready_file, server.server_address[1])
         server.serve_forever()

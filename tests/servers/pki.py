@@ -26,7 +26,7 @@ SERVER_ADDRESSES = ["127.0.0.1", "::1", "192.0.2.2"]
 SERVER_AUTH = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT_AUTH = ExtendedKeyUsageOID.CLIENT_AUTH
 
-# name: issuer (None: self-signed CA), common name, what differs from usual
+# name: issuer (None: self-signed CA), common name(s), what differs from usual
 TABLE = {
     "ca":              (None, "kmscrypt test CA", {}),
     "other-ca":        (None, "kmscrypt unrelated CA", {}),
@@ -45,12 +45,20 @@ TABLE = {
                         {"eku": CLIENT_AUTH, "expired": True}),
     "client-future":   ("ca", "kmscrypt",
                         {"eku": CLIENT_AUTH, "future": True}),
+    "client-nocn":     ("ca", (), {"eku": CLIENT_AUTH}),
+    "client-twocn":    ("ca", ("kmscrypt", "two"), {"eku": CLIENT_AUTH}),
     "client-foreign":  ("other-ca", "kmscrypt", {"eku": CLIENT_AUTH}),
 }
 
 
-def name_of(common_name):
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+def name_of(common_names):
+    """One name, or a tuple of none or several."""
+    if isinstance(common_names, str):
+        common_names = (common_names,)
+    return x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "test")]
+                     * (not common_names)
+                     + [x509.NameAttribute(NameOID.COMMON_NAME, name)
+                        for name in common_names])
 
 
 def add_ca_extensions(builder):

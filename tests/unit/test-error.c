@@ -111,7 +111,7 @@ static void test_words(void **state)
 
 static void test_deadline(void **state)
 {
-	struct op op;
+	struct op op, part;
 
 	(void)state;
 	op_init(&op, 0);
@@ -122,6 +122,16 @@ static void test_deadline(void **state)
 	op_init(&op, 1);
 	usleep(3000);
 	assert_int_equal(op_left_ms(&op, 50), -ETIMEDOUT);
+	/* a part ends with the whole, and may end before it */
+	op_init(&op, 0);
+	op_init_part(&part, &op, 1000);
+	assert_in_range(op_left_ms(&part, 5000), 1, 1000);
+	op_init(&op, 100);
+	op_init_part(&part, &op, 60000);
+	assert_in_range(op_left_ms(&part, 5000), 1, 100);
+	op_init(&op, 60000);
+	op_init_part(&part, &op, 100);
+	assert_in_range(op_left_ms(&part, 5000), 1, 100);
 }
 
 static void test_clean(void **state)

@@ -24,6 +24,13 @@ void op_init(struct op *op, int64_t timeout_ms)
 	op_clear(op);
 }
 
+void op_init_part(struct op *op, const struct op *whole, int64_t timeout_ms)
+{
+	op_init(op, timeout_ms);
+	if (whole->deadline_ms && whole->deadline_ms < op->deadline_ms)
+		op->deadline_ms = whole->deadline_ms;
+}
+
 int64_t op_left_ms(const struct op *op, int64_t cap_ms)
 {
 	int64_t left;

@@ -28,6 +28,12 @@ struct op {
 void op_init(struct op *op, int64_t timeout_ms);
 
 /**
+ * op_init_part() - start a part of @whole that may take no more than
+ * @timeout_ms, and no longer than that
+ */
+void op_init_part(struct op *op, const struct op *whole, int64_t timeout_ms);
+
+/**
  * op_left_ms() - time left, at most @cap_ms
  * Return: > 0, or -ETIMEDOUT when the deadline has passed.
  */

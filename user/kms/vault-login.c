@@ -399,9 +399,7 @@ void vault_login_tend(struct op *op, struct vault *v)
 
 	if (v->tended)
 		return;
-	op_init(&own, TEND_MS);
-	if (op->deadline_ms && op->deadline_ms < own.deadline_ms)
-		own.deadline_ms = op->deadline_ms;
+	op_init_part(&own, op, TEND_MS);
 	if (!v->known && v->g->login_state)
 		get_to_know(&own, v);
 	if (!v->known || !login_renewal_due(&v->login))

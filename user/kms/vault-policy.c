@@ -98,9 +98,7 @@ void vault_rights(const struct op *op, struct vault *v,
 	struct op own;
 
 	memset(ret, 0, sizeof(*ret));
-	op_init(&own, RIGHTS_MS);
-	if (op->deadline_ms && op->deadline_ms < own.deadline_ms)
-		own.deadline_ms = op->deadline_ms;
+	op_init_part(&own, op, RIGHTS_MS);
 	if (ask_rights(&own, v, paths, &a) < 0)
 		return;
 	for (size_t i = 0; i < NNEEDS; i++) {

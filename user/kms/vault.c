@@ -29,6 +29,8 @@ static_assert(VAULT_CIPHERTEXT_MAX == WRAPPED_TEXT_MAX,
 static_assert(VAULT_BATCH_MAX == KMS_BATCH_MAX,
 	      "codec and callers agree on the length of a batch");
 
+#define VERSION_MS 2000
+
 static struct vault *to_vault(struct kms *kms)
 {
 	return (struct vault *)kms;
@@ -46,8 +48,12 @@ static void warn(struct kms_health *h, const char *text)
 			 at ? " " : "", text);
 }
 
-/* Name and version are for people; not every server tells. */
-static void check_version(struct op *op, struct vault *v, struct kms_health *h)
+/*
+ * Name and version are for people; not every server tells, and one that says
+ * nothing at all must not take the time of what counts.
+ */
+static void check_version(const struct op *op, struct vault *v,
+			  struct kms_health *h)
 {
 	const struct vault_request q = {
 		.method = "GET",
@@ -56,12 +62,12 @@ static void check_version(struct op *op, struct vault *v, struct kms_health *h)
 	};
 	_cleanup_answer_ struct vault_answer a = { .status = 0 };
 	char version[64];
+	struct op own;
 
-	if (vault_call(op, v, &q, &a) < 0 || a.status != 200 ||
-	    vault_msg_version(&a.body, version, sizeof(version)) < 0) {
-		op_clear(op);
+	op_init_part(&own, op, VERSION_MS);
+	if (vault_call(&own, v, &q, &a) < 0 || a.status != 200 ||
+	    vault_msg_version(&a.body, version, sizeof(version)) < 0)
 		return;
-	}
 	snprintf(h->server, sizeof(h->server), "Vault %s", version);
 }
 
