@@ -231,6 +231,17 @@ set_vault() {
 	[ "$CODE" = 0 ]
 }
 
+# login_set ARGUMENTS: kms set vault without a token
+login_set() {
+	k kms set vault "$VAULT_ADDR" k --transit-path "$MOUNT" \
+		${VAULT_CACERT:+--ca-cert "$VAULT_CACERT"} "$@"
+	[ "$CODE" = 0 ]
+}
+
+# kept_token: of the last login, where there is one entry
+kept_file() { echo "$KMSCRYPT_ROOT"/run/kmscrypt/tokens/*-*; }
+kept_token() { sed -n 2p "$(kept_file)"; }
+
 # set_kmip UID [ARGUMENTS]
 set_kmip() {
 	local uid=$1

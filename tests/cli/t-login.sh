@@ -17,15 +17,6 @@ full_policy() {
 }
 full_policy || exit 1
 
-# login_set ARGUMENTS: kms set vault without a token
-login_set() {
-	k kms set vault "$VAULT_ADDR" k --transit-path "$MOUNT" \
-		${VAULT_CACERT:+--ca-cert "$VAULT_CACERT"} "$@"
-	[ "$CODE" = 0 ]
-}
-
-kept_file() { echo "$KMSCRYPT_ROOT"/run/kmscrypt/tokens/*-*; }
-kept_token() { sed -n 2p "$(kept_file)"; }
 revoke_kept() {
 	vault_api POST auth/token/revoke "{\"token\":\"$(kept_token)\"}" \
 		>/dev/null

@@ -117,7 +117,31 @@ ends 7 "many: one is broken" kms rewrap --all --json
 ok "... the others are done" \
 	[ "$(summary rewrapped)$(summary failed)" = $((n - 1))1 ]
 ok "... and it is named" grep -q 'many/9.img.*"failed"' <<<"$OUT"
+# Old servers refuse the whole batch then, each in its own way.
+for release in 1.14.0 1.9.0 1.1.5; do
+	if vault_is_real; then
+		skip "Vault $release, one is broken" "it has one release"
+		continue
+	fi
+	vault_control POST /release "{\"version\":\"$release\"}" >/dev/null
+	ends 7 "Vault $release, one is broken" kms rewrap --all --json
+	ok "... the others are done" \
+		[ "$(summary rewrapped)$(summary failed)" = $((n - 1))1 ]
+	ok "... and it is named" grep -q 'many/9.img.*"failed"' <<<"$OUT"
+	vault_control POST /release '{"version":"2.7.2"}' >/dev/null
+done
 cp --sparse=always "$CLI_DIR/whole" "$CLI_DIR/many/9.img"
+if vault_is_real; then
+	skip "a batch that fails inside the server" "it takes no orders"
+else
+	vault_fault '{"action":"status","path":"/rewrap/","status":500,
+		"times":1,"body":{"data":{"batch_results":[{"error":"x"}]}}}'
+	ends 0 "a batch that fails inside the server is sent again" \
+		kms rewrap --all --json
+	ok "... all are done" \
+		[ "$(summary rewrapped)$(summary failed)" = "$n"0 ]
+	vault_heal
+fi
 mv "$CLI_DIR/many/3.img" "$CLI_DIR/many/away"
 vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
 ends 7 "many: one is away" kms rewrap --json
