@@ -121,8 +121,12 @@ static int callout_emit(const struct kmsc_attempt *attempt, s64 left_ms,
 	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n,
 		       " sector_size=%u iv_offset=%llu offset=%llu len=%llu",
 		       p->sector_size, p->iv_offset, p->offset, p->len);
-	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n,
-		       " flags=%u timeout_ms=%lld", p->flags, left_ms);
+	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n, " flags=%u", p->flags);
+	if (p->integrity[0])
+		n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n, " integrity=%s",
+			       p->integrity);
+	n += scnprintf(buf + n, KMSC_CALLOUT_MAX - n, " timeout_ms=%lld",
+		       left_ms);
 	return n < KMSC_CALLOUT_MAX - 1 ? 0 : -EINVAL;
 }
 

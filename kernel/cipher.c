@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 
+#include "aead.h"
 #include "iv.h"
 #include "params.h"
 #include "spec.h"
@@ -25,11 +26,13 @@
  * @now:	the same cipher, synchronous, with a request that fits in
  *		KMSC_NOW_BYTES; it may be @tfm, and it may be missing
  * @iv:		how to make an IV
+ * @aead:	an authenticated cipher, in place of all these
  */
 struct kmsc_cipher {
 	struct crypto_skcipher *tfm;
 	struct crypto_skcipher *now;
 	struct kmsc_iv iv;
+	struct kmsc_aead *aead;
 };
 
 static int fail(char **ret_error, char *text)
@@ -81,18 +84,21 @@ static int absent(const char *alg, int r, char **ret_error)
 	*ret_error = "Cipher is not available in this kernel";
 	if (crypto_has_alg(alg, CRYPTO_ALG_TYPE_AEAD, CRYPTO_ALG_TYPE_MASK))
 		return fail(ret_error,
-			    "Authenticated ciphers are not supported");
+			    "Authenticated cipher needs option integrity");
 	return r;
 }
 
 static int tfm_alloc(struct kmsc_cipher *cipher, const struct kmsc_spec *spec,
 		     char **ret_error)
 {
-	struct crypto_skcipher *tfm = crypto_alloc_skcipher(spec->alg, 0, 0);
+	struct crypto_skcipher *tfm;
 
+	tfm = crypto_alloc_skcipher(spec->alg, 0, 0);
 	if (IS_ERR(tfm))
 		return absent(spec->alg, PTR_ERR(tfm), ret_error);
 	cipher->tfm = tfm;
+	if (spec->iv == KMSC_IV_RANDOM)
+		return fail(ret_error, "IV mode random needs option integrity");
 	/* ECB shows where data repeats, and no IV could change that. */
 	if (!crypto_skcipher_ivsize(tfm))
 		return fail(ret_error, "Cipher takes no IV");
@@ -114,21 +120,37 @@ static int set_key(struct kmsc_cipher *cipher, const u8 *key,
 	return r;
 }
 
+static int setup(struct kmsc_cipher *cipher, const struct kmsc_params *params,
+		 const struct kmsc_spec *spec, const u8 *key, char **ret_error)
+{
+	int r;
+
+	if (params->integrity[0])
+		return kmsc_aead_alloc(&cipher->aead, params, spec, key,
+				       ret_error);
+	r = tfm_alloc(cipher, spec, ret_error);
+	if (r)
+		return r;
+	r = set_key(cipher, key, params->key_bytes);
+	if (r)
+		*ret_error = "Key length does not fit the cipher";
+	return r;
+}
+
 /**
  * kmsc_cipher_alloc - make a keyed cipher
- * @text:	cipher spec, see spec.h
+ * @params:	cipher spec (see spec.h), integrity spec, length of the key
  * @key:	the key, not kept: wipe it
- * @key_bytes:	its length
  * @ret_error:	what is wrong, on failure
  */
-struct kmsc_cipher *kmsc_cipher_alloc(const char *text, const u8 *key,
-				      unsigned int key_bytes, char **ret_error)
+struct kmsc_cipher *kmsc_cipher_alloc(const struct kmsc_params *params,
+				      const u8 *key, char **ret_error)
 {
 	struct kmsc_cipher *cipher;
 	struct kmsc_spec spec;
 	int r;
 
-	r = kmsc_spec_parse(&spec, text, ret_error);
+	r = kmsc_spec_parse(&spec, params->cipher, ret_error);
 	if (r)
 		return ERR_PTR(r);
 	cipher = kzalloc(sizeof(*cipher), GFP_KERNEL);
@@ -136,19 +158,12 @@ struct kmsc_cipher *kmsc_cipher_alloc(const char *text, const u8 *key,
 		*ret_error = "Cipher cannot be set up";
 		return ERR_PTR(-ENOMEM);
 	}
-	r = tfm_alloc(cipher, &spec, ret_error);
-	if (r)
-		goto err_free;
-	r = set_key(cipher, key, key_bytes);
+	r = setup(cipher, params, &spec, key, ret_error);
 	if (r) {
-		*ret_error = "Key length does not fit the cipher";
-		goto err_free;
+		kmsc_cipher_free(cipher);
+		return ERR_PTR(r);
 	}
 	return cipher;
-
-err_free:
-	kmsc_cipher_free(cipher);
-	return ERR_PTR(r);
 }
 
 /* The crypto API clears a handle, round keys and all, when it frees it. */
@@ -156,6 +171,7 @@ void kmsc_cipher_free(struct kmsc_cipher *cipher)
 {
 	if (!cipher)
 		return;
+	kmsc_aead_free(cipher->aead);
 	if (cipher->now != cipher->tfm)
 		crypto_free_skcipher(cipher->now);
 	if (cipher->tfm)
@@ -169,23 +185,30 @@ void kmsc_cipher_free(struct kmsc_cipher *cipher)
  * Tried with a random key, since only setting one shows what a cipher takes;
  * so that a bad table is refused before anybody asks the KMS.
  */
-int kmsc_cipher_check(const char *spec, unsigned int key_bytes,
-		      char **ret_error)
+int kmsc_cipher_check(const struct kmsc_params *params, char **ret_error)
 {
 	struct kmsc_cipher *cipher;
 	u8 key[KMSC_KEY_MAX];
 
 	get_random_bytes(key, sizeof(key));
-	cipher = kmsc_cipher_alloc(spec, key, key_bytes, ret_error);
+	cipher = kmsc_cipher_alloc(params, key, ret_error);
 	if (IS_ERR(cipher))
 		return PTR_ERR(cipher);
 	kmsc_cipher_free(cipher);
 	return 0;
 }
 
-/* Room that a request for kmsc_cipher_setup() needs */
+/* For a cipher of parameters with an integrity spec, which is only that */
+const struct kmsc_aead *kmsc_cipher_aead(const struct kmsc_cipher *cipher)
+{
+	return cipher->aead;
+}
+
+/* Room that a request for kmsc_cipher_setup(), or kmsc_aead_setup(), needs */
 unsigned int kmsc_cipher_reqsize(const struct kmsc_cipher *cipher)
 {
+	if (cipher->aead)
+		return kmsc_aead_reqsize(cipher->aead);
 	return sizeof(struct skcipher_request) +
 	       crypto_skcipher_reqsize(cipher->tfm);
 }

@@ -2,10 +2,12 @@
 /*
  * A keyed cipher with its IV rule
  *
- * What ti->error can say because of the cipher, besides what spec.h lists:
+ * What ti->error can say because of the cipher, besides what spec.h and aead.h
+ * list:
  *
  *   Cipher is not available in this kernel
- *   Authenticated ciphers are not supported
+ *   Authenticated cipher needs option integrity
+ *   IV mode random needs option integrity
  *   Cipher takes no IV
  *   Cipher cannot be set up
  *   Key length does not fit the cipher
@@ -19,6 +21,7 @@
 #include "iv.h"
 
 struct crypto_wait;
+struct kmsc_aead;
 struct kmsc_cipher;
 struct kmsc_params;
 
@@ -26,11 +29,11 @@ struct kmsc_params;
 /* A request for kmsc_cipher_setup_now(), what the cipher needs included */
 #define KMSC_NOW_BYTES (sizeof(struct skcipher_request) + 384)
 
-struct kmsc_cipher *kmsc_cipher_alloc(const char *spec, const u8 *key,
-				      unsigned int key_bytes, char **ret_error);
+struct kmsc_cipher *kmsc_cipher_alloc(const struct kmsc_params *params,
+				      const u8 *key, char **ret_error);
 void kmsc_cipher_free(struct kmsc_cipher *cipher);
-int kmsc_cipher_check(const char *spec, unsigned int key_bytes,
-		      char **ret_error);
+int kmsc_cipher_check(const struct kmsc_params *params, char **ret_error);
+const struct kmsc_aead *kmsc_cipher_aead(const struct kmsc_cipher *cipher);
 
 unsigned int kmsc_cipher_reqsize(const struct kmsc_cipher *cipher);
 void kmsc_cipher_setup(const struct kmsc_cipher *cipher,

@@ -7,6 +7,7 @@
 #define _KMSC_COMPAT_H
 
 #include <linux/audit.h>
+#include <linux/blk-integrity.h>
 #include <linux/blk_types.h>
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
@@ -104,6 +105,105 @@ kmsc_hrtimer_setup(struct hrtimer *timer,
 #endif
 }
 
+#ifdef CONFIG_BLK_DEV_INTEGRITY
+/*
+ * Does a device keep tags of any content, as dm-integrity does? Since 6.11
+ * that is one without a checksum; since 6.17 their size has a new name.
+ */
+static inline bool kmsc_bdev_tags(struct block_device *bdev,
+				  unsigned int *ret_bytes,
+				  unsigned int *ret_sector_size)
+{
+	struct blk_integrity *bi = blk_get_integrity(bdev->bd_disk);
+
+	if (!bi)
+		return false;
+	*ret_sector_size = 1U << bi->interval_exp;
+#if KERNEL_VERSION(6, 11, 0) > LINUX_VERSION_CODE
+	*ret_bytes = bi->tuple_size;
+	return !strcmp(bi->profile->name, "DM-DIF-EXT-TAG");
+#elif KERNEL_VERSION(6, 17, 0) > LINUX_VERSION_CODE
+	*ret_bytes = bi->tuple_size;
+	return bi->csum_type == BLK_INTEGRITY_CSUM_NONE;
+#else
+	*ret_bytes = bi->metadata_size;
+	return bi->csum_type == BLK_INTEGRITY_CSUM_NONE;
+#endif
+}
+
+/*
+ * Since 6.11 who gives a bio an integrity payload takes it off again; before,
+ * the kernel frees it when the bio ends, so there it is from its allocator,
+ * which for so little, and told not to fail, waits as a mempool would.
+ */
+#if KERNEL_VERSION(6, 11, 0) > LINUX_VERSION_CODE
+struct kmsc_bio_payload {
+};
+
+static inline void kmsc_bio_set_payload(struct bio *bio,
+					struct kmsc_bio_payload *unused,
+					struct bio_vec *vec)
+{
+	struct bio_integrity_payload *payload;
+
+	payload = bio_integrity_alloc(bio, GFP_NOIO | __GFP_NOFAIL, 1);
+	payload->bip_vec[0] = *vec;
+	payload->bip_vcnt = 1;
+	payload->bip_iter.bi_size = vec->bv_len;
+}
+
+static inline void kmsc_bio_clear_payload(struct bio *bio)
+{
+}
+#else
+struct kmsc_bio_payload {
+	struct bio_integrity_payload bip; /* may end in an array */
+};
+
+static inline void kmsc_bio_set_payload(struct bio *bio,
+					struct kmsc_bio_payload *payload,
+					struct bio_vec *vec)
+{
+	struct bio_integrity_payload *bip = &payload->bip;
+
+	memset(bip, 0, sizeof(*bip));
+	bip->bip_vec = vec;
+	bip->bip_vcnt = 1;
+	bip->bip_max_vcnt = 1;
+	bip->bip_iter.bi_size = vec->bv_len;
+	bio->bi_integrity = bip;
+	bio->bi_opf |= REQ_INTEGRITY;
+}
+
+static inline void kmsc_bio_clear_payload(struct bio *bio)
+{
+	bio->bi_integrity = NULL;
+	bio->bi_opf &= ~REQ_INTEGRITY;
+}
+#endif
+#else
+/* No device of this kernel keeps tags. */
+struct kmsc_bio_payload {
+};
+
+static inline bool kmsc_bdev_tags(struct block_device *bdev,
+				  unsigned int *ret_bytes,
+				  unsigned int *ret_sector_size)
+{
+	return false;
+}
+
+static inline void kmsc_bio_set_payload(struct bio *bio,
+					struct kmsc_bio_payload *payload,
+					struct bio_vec *vec)
+{
+}
+
+static inline void kmsc_bio_clear_payload(struct bio *bio)
+{
+}
+#endif
+
 /* Exported, but declared in a header of drivers/md only */
 #ifdef CONFIG_DM_AUDIT
 void dm_audit_log_ti(int audit_type, const char *dm_msg_prefix, const char *op,
@@ -114,6 +214,11 @@ static inline void kmsc_audit(const char *op, struct dm_target *ti)
 	dm_audit_log_ti(AUDIT_DM_EVENT, KBUILD_MODNAME, op, ti, 1);
 }
 
+static inline void kmsc_audit_failed(const char *op, struct dm_target *ti)
+{
+	dm_audit_log_ti(AUDIT_DM_EVENT, KBUILD_MODNAME, op, ti, 0);
+}
+
 /* A table comes or goes; if it does not come, ti->error says why. */
 static inline void kmsc_audit_table(const char *op, struct dm_target *ti,
 				    bool ok)
@@ -122,6 +227,10 @@ static inline void kmsc_audit_table(const char *op, struct dm_target *ti,
 }
 #else
 static inline void kmsc_audit(const char *op, struct dm_target *ti)
+{
+}
+
+static inline void kmsc_audit_failed(const char *op, struct dm_target *ti)
 {
 }
 

@@ -30,6 +30,7 @@
 #include "io.h"
 #include "pages.h"
 #include "params.h"
+#include "tags.h"
 
 /* A sector is made of so many pieces of memory at most. */
 #define PIECES_MAX 4
@@ -221,6 +222,8 @@ static int convert_wait(struct kmsc_io *io)
 
 	if (likely(kmsc_cipher_can_now(io->cipher)))
 		return convert_now(io, true);
+	if (io->crypt->tags)
+		return kmsc_tags_convert(io);
 	/* May wait for others who are here, and who wait for the cipher only. */
 	pass = mempool_alloc(&io->crypt->passes, GFP_NOIO);
 	pass_init(pass, io, (void *)pass + PASS_BYTES, true);
@@ -447,14 +450,6 @@ static int map_bare(struct kmsc_io *io)
 	return DM_MAPIO_REMAPPED;
 }
 
-static bool aligned(const struct kmsc_crypt *crypt, struct bio *bio)
-{
-	unsigned int mask = crypt->sector_size - 1;
-
-	return !(bio->bi_iter.bi_sector & (mask >> SECTOR_SHIFT)) &&
-	       !(bio->bi_iter.bi_size & mask);
-}
-
 /*
  * kmsc_crypt_map - take a bio from dm
  *
@@ -473,7 +468,7 @@ int kmsc_crypt_map(struct kmsc_crypt *crypt, struct bio *bio)
 		return map_bare(io);
 	if (!write && bio_op(bio) != REQ_OP_READ)
 		return DM_MAPIO_KILL;
-	if (unlikely(!aligned(crypt, bio)))
+	if (unlikely(!kmsc_bio_aligned(crypt, bio)))
 		return DM_MAPIO_KILL;
 	if (write)
 		return map_write(io);

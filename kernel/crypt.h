@@ -17,6 +17,7 @@ struct dm_dev;
 struct dm_target;
 struct kmsc_gate;
 struct kmsc_params;
+struct kmsc_tags;
 
 /**
  * struct kmsc_crypt - data path of one table
@@ -27,6 +28,7 @@ struct kmsc_params;
  * @iv_offset:	added to a sector's number, in 512-byte sectors
  * @sector_size: bytes of an encryption sector
  * @iv_shift:	from 512-byte sectors to what the IV counts
+ * @tags:	if its sectors have tags: see tags.h
  * @passes:	what it takes to wait for the cipher
  * @reserve:	of pages for what writes carry
  * @hold:	what waits for the gate
@@ -39,6 +41,7 @@ struct kmsc_crypt {
 	u64 iv_offset;
 	unsigned int sector_size;
 	unsigned int iv_shift;
+	struct kmsc_tags *tags;
 	mempool_t passes;
 	struct kmsc_reserve reserve;
 	struct kmsc_hold hold;

@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include <linux/uuid.h>
 
+#include "aead.h"
 #include "cipher.h"
 #include "keytype.h"
 #include "volume.h"
@@ -25,7 +26,8 @@ static int payload_check(const struct kmsc_volume *vol,
 	    memcmp(&uuid, payload->uuid, sizeof(uuid)))
 		return -EKEYREJECTED;
 	/* Data that nobody authenticates would be worse than none. */
-	if (payload->integrity[0])
+	if (payload->integrity[0] &&
+	    kmsc_aead_tag_bytes(payload->integrity) < 0)
 		return -EOPNOTSUPP;
 	return 0;
 }
@@ -63,8 +65,7 @@ int kmsc_delivery_unpack(struct kmsc_delivery *delivery,
 		goto out;
 	kmsc_payload_params(payload, &delivery->bound);
 	set_policy(delivery, payload);
-	cipher = kmsc_cipher_alloc(delivery->bound.cipher, payload->key,
-				   delivery->bound.key_bytes, &error);
+	cipher = kmsc_cipher_alloc(&delivery->bound, payload->key, &error);
 	if (IS_ERR(cipher)) {
 		r = PTR_ERR(cipher);
 		pr_err("%s: volume key: %s (%d)\n", vol->desc, error, r);

@@ -92,4 +92,14 @@ static inline struct kmsc_io *kmsc_bio_io(struct kmsc_crypt *crypt,
 	return dm_per_bio_data(bio, crypt->ti->per_io_data_size);
 }
 
+/* Is it whole sectors? */
+static inline bool kmsc_bio_aligned(const struct kmsc_crypt *crypt,
+				    struct bio *bio)
+{
+	unsigned int mask = crypt->sector_size - 1;
+
+	return !(bio->bi_iter.bi_sector & (mask >> SECTOR_SHIFT)) &&
+	       !(bio->bi_iter.bi_size & mask);
+}
+
 #endif /* _KMSC_IO_H */

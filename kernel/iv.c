@@ -8,11 +8,12 @@
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
+#include <linux/random.h>
 
 static const char *const names[] = {
 	[KMSC_IV_PLAIN64] = "plain64",	   [KMSC_IV_PLAIN] = "plain",
 	[KMSC_IV_PLAIN64BE] = "plain64be", [KMSC_IV_BENBI] = "benbi",
-	[KMSC_IV_NULL] = "null",
+	[KMSC_IV_NULL] = "null",	   [KMSC_IV_RANDOM] = "random",
 };
 
 /* kmsc_iv_mode - the mode of that name, or -EINVAL */
@@ -69,6 +70,9 @@ void kmsc_iv_rare(const struct kmsc_iv *iv, u8 out[KMSC_IV_MAX], u64 number)
 		break;
 	case KMSC_IV_BENBI:
 		put_be64_last(iv, out, (number << iv->shift) + 1);
+		break;
+	case KMSC_IV_RANDOM:
+		get_random_bytes(out, iv->size);
 		break;
 	case KMSC_IV_PLAIN64:
 	case KMSC_IV_NULL:

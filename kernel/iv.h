@@ -21,6 +21,7 @@ enum kmsc_iv_mode {
 	KMSC_IV_PLAIN64BE, /* big-endian, at the end */
 	KMSC_IV_BENBI, /* the same for LRW: counts cipher blocks, from 1 */
 	KMSC_IV_NULL,
+	KMSC_IV_RANDOM, /* and kept, so only where there is room: aead.h */
 };
 
 /**

@@ -204,6 +204,8 @@ void kmsc_payload_params(const struct kmsc_payload *payload,
 {
 	memset(params, 0, sizeof(*params));
 	memcpy(params->cipher, payload->cipher, sizeof(params->cipher));
+	memcpy(params->integrity, payload->integrity,
+	       sizeof(params->integrity));
 	params->key_bytes = le16_to_cpu(payload->key_bytes);
 	params->sector_size = le32_to_cpu(payload->sector_size);
 	params->flags = le32_to_cpu(payload->desc_flags);

@@ -8,7 +8,9 @@
 
 bool kmsc_params_same(const struct kmsc_params *a, const struct kmsc_params *b)
 {
-	return !strcmp(a->cipher, b->cipher) && a->key_bytes == b->key_bytes &&
+	return !strcmp(a->cipher, b->cipher) &&
+	       !strcmp(a->integrity, b->integrity) &&
+	       a->key_bytes == b->key_bytes &&
 	       a->sector_size == b->sector_size && a->flags == b->flags &&
 	       a->iv_offset == b->iv_offset && a->offset == b->offset &&
 	       a->len == b->len;
@@ -25,6 +27,8 @@ char *kmsc_params_difference(const struct kmsc_params *bound,
 #define DIFFERS " differs from what the volume key is bound to"
 	if (strcmp(bound->cipher, asked->cipher))
 		return "Cipher" DIFFERS;
+	if (strcmp(bound->integrity, asked->integrity))
+		return "Integrity" DIFFERS;
 	if (bound->key_bytes != asked->key_bytes)
 		return "Key length" DIFFERS;
 	if (bound->sector_size != asked->sector_size)

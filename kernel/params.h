@@ -12,6 +12,7 @@
 /**
  * struct kmsc_params - one side of the comparison that binds a key
  * @cipher:	cipher spec, NUL-padded
+ * @integrity:	integrity spec (see aead.h), NUL-padded; empty: none
  * @key_bytes:	length of the volume key
  * @sector_size: bytes of an encryption sector
  * @flags:	KMSC_DESC_* bits
@@ -21,6 +22,7 @@
  */
 struct kmsc_params {
 	char cipher[KMSC_CIPHER_MAX];
+	char integrity[KMSC_INTEGRITY_MAX];
 	u32 key_bytes;
 	u32 sector_size;
 	u32 flags;

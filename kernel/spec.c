@@ -38,8 +38,6 @@ static const struct {
 	  "IV modes elephant and eboiv (BitLocker) are not supported" },
 	{ "eboiv",
 	  "IV modes elephant and eboiv (BitLocker) are not supported" },
-	{ "random",
-	  "IV mode random needs authentication, which is not supported" },
 };
 
 static int fail(char **ret_error, char *text)
@@ -145,6 +143,7 @@ int kmsc_spec_parse(struct kmsc_spec *spec, const char *text, char **ret_error)
 	struct parts parts;
 	int r;
 
+	spec->capi = strstarts(text, CAPI);
 	/* Anywhere: in a template, or as the name of an implementation */
 	if (strstr(text, "cipher_null"))
 		return fail(ret_error,

@@ -13,7 +13,6 @@
  *   IV mode is not supported
  *   IV modes lmk and tcw (loop-AES, TrueCrypt) are not supported
  *   IV modes elephant and eboiv (BitLocker) are not supported
- *   IV mode random needs authentication, which is not supported
  *   IV mode essiv needs a digest, as in essiv:sha256
  *   IV mode takes no option
  */
@@ -28,10 +27,12 @@
  * struct kmsc_spec - what a spec asks for
  * @alg:	of the crypto API; with essiv's template around it, if asked for
  * @iv:		the IV that goes in
+ * @capi:	the grammar was that of capi:
  */
 struct kmsc_spec {
 	char alg[CRYPTO_MAX_ALG_NAME];
 	enum kmsc_iv_mode iv;
+	bool capi;
 };
 
 int kmsc_spec_parse(struct kmsc_spec *spec, const char *text, char **ret_error);

@@ -5,6 +5,8 @@
  */
 #include "status.h"
 
+#include <linux/string.h>
+
 #include "table.h"
 
 static const char *state_name(const struct kmsc_volume_info *info)
@@ -63,10 +65,11 @@ void kmsc_status_table(const struct kmsc_table *table, const char *device,
 
 /*
  * dm-crypt's attributes in its order, as who attests a machine knows them, then
- * those that it has not.
+ * those that it has not. @mac_bytes: of the key, what is a MAC's.
  */
 void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,
-		     const char *device, char *result, unsigned int maxlen)
+		     unsigned int mac_bytes, const char *device, char *result,
+		     unsigned int maxlen)
 {
 	static const struct {
 		const char *name;
@@ -81,6 +84,8 @@ void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,
 		{ "iv_large_sectors", KMSC_OPT_IV_LARGE_SECTORS },
 	};
 	const struct kmsc_params *p = &table->params;
+	/* <tag bytes>:aead, or nothing */
+	const char *auth = strchr(p->integrity, ':');
 	unsigned int sz = 0;
 	unsigned int i;
 
@@ -88,10 +93,13 @@ void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,
 	for (i = 0; i < ARRAY_SIZE(flags); i++)
 		DMEMIT(",%s=%c", flags[i].name,
 		       table->options & flags[i].bit ? 'y' : 'n');
+	if (auth)
+		DMEMIT(",integrity_tag_size=%.*s,cipher_auth=%s",
+		       (int)(auth - p->integrity), p->integrity, auth + 1);
 	if (p->sector_size != KMSC_SECTOR_MIN)
 		DMEMIT(",sector_size=%u", p->sector_size);
 	DMEMIT(",cipher_string=%s,key_size=%u", p->cipher, p->key_bytes);
-	DMEMIT(",key_parts=1,key_extra_size=0,key_mac_size=0");
+	DMEMIT(",key_parts=1,key_extra_size=0,key_mac_size=%u", mac_bytes);
 	DMEMIT(",volume_uuid=%s,iv_offset=%llu,device=%s,offset=%llu;",
 	       table->uuid, p->iv_offset, device, p->offset);
 }

@@ -37,6 +37,7 @@ void kmsc_status_info(const struct kmsc_volume_info *info,
 void kmsc_status_table(const struct kmsc_table *table, const char *device,
 		       char *result, unsigned int maxlen);
 void kmsc_status_ima(struct dm_target *ti, const struct kmsc_table *table,
-		     const char *device, char *result, unsigned int maxlen);
+		     unsigned int mac_bytes, const char *device, char *result,
+		     unsigned int maxlen);
 
 #endif /* _KMSC_STATUS_H */

@@ -18,6 +18,8 @@
 #include <linux/string.h>
 #include <linux/uuid.h>
 
+#include "aead.h"
+
 /* Also the order in which options are written. */
 static const struct {
 	const char *name;
@@ -34,6 +36,9 @@ static const struct {
 
 static char raw_key[] =
 	"A raw key in a table is refused: use :<bytes>:kmscrypt:<uuid>";
+
+static char integrity_error[] =
+	"integrity must be <tag bytes>:aead, with 1 to 480 bytes";
 
 static int bad(char **why, char *text)
 {
@@ -104,15 +109,29 @@ static int parse_sector_size(struct kmsc_table *table, const char *text,
 	return 0;
 }
 
+static int parse_integrity(struct kmsc_table *table, const char *text,
+			   char **why)
+{
+	char *integrity = table->params.integrity;
+
+	if (integrity[0])
+		return bad(why, "Option is given twice");
+	if (kmsc_aead_tag_bytes(text) < 0)
+		return bad(why, integrity_error);
+	strscpy(integrity, text, sizeof(table->params.integrity));
+	return 0;
+}
+
 static int parse_option(struct kmsc_table *table, const char *text, char **why)
 {
 	unsigned int i;
 
 	if (!strncmp(text, "sector_size:", 12))
 		return parse_sector_size(table, text + 12, why);
-	if (strstarts(text, "integrity:") ||
-	    strstarts(text, "integrity_key_size:"))
-		return bad(why, "Authentication (integrity) is not supported");
+	if (!strncmp(text, "integrity:", 10))
+		return parse_integrity(table, text + 10, why);
+	if (strstarts(text, "integrity_key_size:"))
+		return bad(why, "Option integrity_key_size is not supported");
 	for (i = 0; i < ARRAY_SIZE(options); i++) {
 		if (strcmp(text, options[i].name))
 			continue;
@@ -221,7 +240,8 @@ int kmsc_table_emit(const struct kmsc_table *table, const char *device,
 {
 	const struct kmsc_params *params = &table->params;
 	bool sized = params->sector_size != KMSC_SECTOR_MIN;
-	unsigned int count = sized + hweight_long(table->options);
+	bool tagged = params->integrity[0];
+	unsigned int count = tagged + sized + hweight_long(table->options);
 	unsigned int i;
 	int n;
 
@@ -236,6 +256,9 @@ int kmsc_table_emit(const struct kmsc_table *table, const char *device,
 		if (table->options & options[i].bit)
 			n += scnprintf(buf + n, size - n, " %s",
 				       options[i].name);
+	if (tagged)
+		n += scnprintf(buf + n, size - n, " integrity:%s",
+			       params->integrity);
 	if (sized)
 		n += scnprintf(buf + n, size - n, " sector_size:%u",
 			       params->sector_size);
@@ -250,6 +273,8 @@ static const char *const selftest_lines[] = {
 	" 8 /dev/sda1 0 1 sector_size:4096",
 	"aes-cbc-essiv:sha256 :32:kmscrypt:" TEST_UUID
 	" 9223372036854775800 /dev/mapper/x 9223372036854775800 8 allow_discards iv_large_sectors same_cpu_crypt high_priority submit_from_crypt_cpus no_read_workqueue no_write_workqueue sector_size:1024",
+	"capi:gcm(aes)-random :32:kmscrypt:" TEST_UUID
+	" 0 254:1 0 2 integrity:28:aead sector_size:4096",
 };
 
 static bool selftest_line(const char *line, struct kmsc_table *table)

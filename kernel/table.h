@@ -15,7 +15,8 @@
  *   Device offset is not a number
  *   Number of options does not match
  *   Unknown option
- *   Authentication (integrity) is not supported
+ *   integrity must be <tag bytes>:aead, with 1 to 480 bytes
+ *   Option integrity_key_size is not supported
  *   Option is given twice
  *   sector_size must be 512, 1024, 2048 or 4096
  *   IV offset is not a multiple of the sector size

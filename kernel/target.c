@@ -18,6 +18,7 @@
 #include "hold.h"
 #include "status.h"
 #include "table.h"
+#include "tags.h"
 #include "volume.h"
 
 /**
@@ -26,12 +27,14 @@
  * @dev:	lower device
  * @user:	of the volume
  * @crypt:	data path
+ * @tags:	what it needs besides, if sectors have tags
  */
 struct kmsc_target {
 	struct kmsc_table table;
 	struct dm_dev *dev;
 	struct kmsc_volume_user user;
 	struct kmsc_crypt crypt;
+	struct kmsc_tags tags;
 };
 
 /* Half-built ones too */
@@ -46,6 +49,7 @@ static void target_dtr(struct dm_target *ti)
 	/* From here on nobody kicks what the data path holds. */
 	kmsc_volume_leave(&target->user);
 	kmsc_crypt_exit(&target->crypt);
+	kmsc_tags_exit(&target->tags);
 	if (target->dev)
 		dm_put_device(ti, target->dev);
 	kfree(target);
@@ -68,6 +72,9 @@ static int open_device(struct dm_target *ti, struct kmsc_target *target,
 		ti->error = "Device is too small for offset and length";
 		return -EINVAL;
 	}
+	if (target->table.params.integrity[0])
+		return kmsc_tags_check(target->dev->bdev, &target->table.params,
+				       &ti->error);
 	return 0;
 }
 
@@ -90,6 +97,20 @@ static int open_volume(struct dm_target *ti, struct kmsc_target *target,
 	}
 	return kmsc_volume_compare(target->user.vol, params, ret_reqsize,
 				   &ti->error);
+}
+
+static int init_crypt(struct dm_target *ti, struct kmsc_target *target,
+		      unsigned int reqsize)
+{
+	const struct kmsc_params *params = &target->table.params;
+	int r;
+
+	r = kmsc_crypt_init(&target->crypt, ti, target->dev,
+			    &target->user.vol->gate, params, reqsize);
+	if (!r && params->integrity[0])
+		r = kmsc_tags_init(&target->tags, &target->crypt, params,
+				   reqsize);
+	return r;
 }
 
 static void set_features(struct dm_target *ti, const struct kmsc_target *target)
@@ -127,8 +148,7 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 			     &ti->error);
 	if (r)
 		goto bad;
-	r = kmsc_cipher_check(target->table.params.cipher,
-			      target->table.params.key_bytes, &ti->error);
+	r = kmsc_cipher_check(&target->table.params, &ti->error);
 	if (r)
 		goto bad;
 	r = open_device(ti, target, device);
@@ -137,9 +157,7 @@ static int target_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = open_volume(ti, target, &reqsize);
 	if (r)
 		goto bad;
-	r = kmsc_crypt_init(&target->crypt, ti, target->dev,
-			    &target->user.vol->gate, &target->table.params,
-			    reqsize);
+	r = init_crypt(ti, target, reqsize);
 	if (r) {
 		ti->error = "Out of memory";
 		goto bad;
@@ -159,6 +177,8 @@ static int target_map(struct dm_target *ti, struct bio *bio)
 {
 	struct kmsc_target *target = ti->private;
 
+	if (unlikely(target->crypt.tags))
+		return kmsc_tags_map(&target->crypt, bio);
 	return kmsc_crypt_map(&target->crypt, bio);
 }
 
@@ -167,6 +187,8 @@ static int target_end_io(struct dm_target *ti, struct bio *bio,
 {
 	struct kmsc_target *target = ti->private;
 
+	if (unlikely(target->crypt.tags))
+		return kmsc_tags_end_io(&target->crypt, bio, status);
 	return kmsc_crypt_end_io(&target->crypt, bio, status);
 }
 
@@ -214,8 +236,8 @@ static void target_status(struct dm_target *ti, status_type_t type,
 				  maxlen);
 		break;
 	case STATUSTYPE_IMA:
-		kmsc_status_ima(ti, &target->table, target->dev->name, result,
-				maxlen);
+		kmsc_status_ima(ti, &target->table, target->tags.mac_bytes,
+				target->dev->name, result, maxlen);
 		break;
 	}
 }
@@ -271,7 +293,9 @@ static int target_report_zones(struct dm_target *ti,
  *
  * An atomic write, and one to a zone, is no longer than what we take in one
  * piece: none may be torn, an append has one place, and since 6.10 the rest of
- * a write to a zone could wait for itself.
+ * a write to a zone could wait for itself. With tags no write is atomic: that
+ * a device does not tear a sector from its tag is another promise, which none
+ * makes (dm-integrity takes no atomic writes), and dm-crypt has none there.
  */
 static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
@@ -284,7 +308,9 @@ static void target_io_hints(struct dm_target *ti, struct queue_limits *limits)
 		max_t(unsigned int, limits->physical_block_size, size);
 	limits->io_min = max_t(unsigned int, limits->io_min, size);
 	limits->dma_alignment = limits->logical_block_size - 1;
-	kmsc_limit_atomic(limits, KMSC_WRITE_SECTORS << SECTOR_SHIFT);
+	kmsc_limit_atomic(limits, target->crypt.tags ?
+					  0 :
+					  KMSC_WRITE_SECTORS << SECTOR_SHIFT);
 	if (ti->emulate_zone_append) {
 		limits->max_hw_sectors = min_t(unsigned int, KMSC_WRITE_SECTORS,
 					       limits->max_hw_sectors);

@@ -19,7 +19,11 @@
  *   device       path or major:minor of the device that holds the header
  *   offset       where the data starts; equals the segment's offset / 512
  *   opts         allow_discards, sector_size:<bytes>, iv_large_sectors,
- *                and dm-crypt's same_cpu_crypt, high_priority,
+ *                integrity:<tag bytes>:aead (the device is a dm-integrity
+ *                target that keeps so many bytes a sector, the cipher an
+ *                authenticated one, capi:authenc(hmac(sha256),xts(aes))-random,
+ *                capi:gcm(aes)-random; with IV mode random they hold the IV
+ *                too), and dm-crypt's same_cpu_crypt, high_priority,
  *                submit_from_crypt_cpus, no_read_workqueue,
  *                no_write_workqueue
  *
@@ -31,6 +35,7 @@
  *                v=1 op=open|renew|unlock cipher=<cipher> key_bytes=<n>
  *                sector_size=<bytes> iv_offset=<sectors> offset=<sectors>
  *                len=<sectors> flags=<KMSC_DESC_* bits, decimal>
+ *                [integrity=<tag bytes>:aead, of a table with that option]
  *                timeout_ms=<time that the helper has, decimal>
  *
  * /sbin/request-key runs the helper (KMSC_CONF_LINE). The helper instantiates
@@ -162,7 +167,8 @@
  * @queue_cap_s: how long held I/O may wait while locked, in seconds
  * @epoch:	number of this wrap, for status
  * @cipher:	cipher spec, NUL-terminated and NUL-padded
- * @integrity:	integrity spec, NUL-padded, empty: none
+ * @integrity:	integrity spec, <tag bytes>:aead as in the table, NUL-padded,
+ *		empty: none. Compared with the table's like all the rest.
  * @reserved:	zero
  * @key:	the volume key, zero-padded
  */

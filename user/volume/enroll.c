@@ -221,8 +221,8 @@ int enroll_volume(struct op *op, const struct luks_place *place,
 		return r;
 	if (*e->header.segment.integrity)
 		return op_fail(op, -EOPNOTSUPP,
-			       "%s has integrity tags, which the kernel module "
-			       "does not know",
+			       "%s has integrity tags; kmscrypt enrolls "
+			       "no such volume yet",
 			       place->device);
 	r = check_key(&w);
 	if (r)

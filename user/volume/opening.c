@@ -79,6 +79,11 @@ static int fill(struct op *op, const struct luks_place *place,
 			       "%s has a LUKS2 header without a kmscrypt "
 			       "binding",
 			       place->device);
+	if (*h->segment.integrity)
+		return op_fail(op, -EOPNOTSUPP,
+			       "%s has integrity tags; kmscrypt opens no such "
+			       "volume yet",
+			       place->device);
 	r = luks_data_sectors(op, place, h, &len);
 	if (!r)
 		r = mapping_fill(op, h, place->device, b->key_bytes,

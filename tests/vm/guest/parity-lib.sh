@@ -4,7 +4,7 @@
 # For the guest tests that put our table and dm-crypt's beside each other: "ours"
 # and "theirs" over the same $dev. Sourced.
 
-modprobe -a dm-crypt loop
+modprobe -a dm-crypt dm-integrity loop
 
 # both [SETTING...]: the two tables
 both() {
@@ -13,6 +13,22 @@ both() {
 
 remove_both() {
 	remove ours theirs
+}
+
+# integ TAG_BYTES SECTOR_SIZE MODE: on $ram, of 16 MiB at least, a dm-integrity
+# device that keeps what it is given, new but for its superblock, made as
+# cryptsetup makes it
+integ() {
+	dd if=/dev/zero of="$ram" bs=1M count=16 oflag=direct status=none
+	integ_open 8 "$@" && remove integ || return
+	integ_open "$(dd if="$ram" bs=4k count=1 iflag=direct status=none |
+		od -An -tu8 -j16 -N8 | tr -d ' ')" "$@"
+}
+
+# integ_open SECTORS TAG_BYTES SECTOR_SIZE MODE
+integ_open() {
+	create integ "0 $1 integrity $ram 0 $2 $4 2 journal_sectors:512" \
+		"block_size:$3"
 }
 
 # sysfs NAME: the directory of a mapping

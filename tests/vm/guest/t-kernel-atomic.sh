@@ -79,5 +79,18 @@ for options in '' sector_size:4096; do
 	remove_both
 done
 echo 0 >"$trace"/events/block/block_rq_issue/enable
+
+# Where sectors have tags neither takes one, whatever the disk can do.
+ram=$dev
+integ 28 4096 D
+dev=/dev/mapper/integ
+ok 'open both over tags' both 'cipher=capi:gcm(aes)-random' key_bytes=32 \
+	options='integrity:28:aead sector_size:4096'
+for name in theirs ours; do
+	ok "$name says none" is 0 "$(limit $name atomic_write_unit_max_bytes)"
+	ok "$name takes none" not atomic /dev/mapper/$name 16384
+done
+remove_both
+remove integ
 ok 'it goes' scsi_remove
 done_testing

@@ -47,6 +47,18 @@ allow_discards same_cpu_crypt no_read_workqueue"
 submit_from_crypt_cpus no_write_workqueue iv_large_sectors sector_size:4096"
 	ok 'IMA: another cipher' as_measured cipher=aes-cbc-essiv:sha256 \
 		key_bytes=32
+	ram=$dev
+	dev=/dev/mapper/integ
+	integ 28 512 D
+	ok 'IMA: tags' as_measured 'cipher=capi:gcm(aes)-random' key_bytes=32 \
+		options=integrity:28:aead
+	remove integ
+	integ 48 4096 J
+	ok 'IMA: tags, and a key for them' as_measured key_bytes=96 \
+		'cipher=capi:authenc(hmac(sha256),xts(aes))-random' \
+		options='integrity:48:aead sector_size:4096'
+	remove integ
+	dev=$ram
 else
 	skip IMA 'this kernel measures nothing'
 fi

@@ -53,9 +53,16 @@ ok 'offset' bad_text 'Device offset is not a number' ' 0 *$' ' -1'
 ok 'fewer options' bad_text 'Number of options does not match' '$' ' 2 a'
 ok 'more options' bad_text 'Number of options does not match' '$' ' 0 a'
 ok 'unknown option' bad 'Unknown option' options=no_such_option
-ok 'integrity' bad 'Authentication (integrity)' options=integrity:28:aead
-ok 'integrity_key_size' bad 'Authentication (integrity)' \
+ok 'integrity on a plain device' bad 'Device keeps no tags' \
+	'cipher=capi:gcm(aes)-random' key_bytes=32 options=integrity:28:aead
+ok 'integrity_key_size' bad 'Option integrity_key_size is not supported' \
 	options=integrity_key_size:32
+for spec in 28:none 28:hmac 28: 28 :aead 0:aead 028:aead 481:aead -1:aead \
+	28:aead:x 28:aeadx 4294967324:aead; do
+	ok "integrity:$spec" bad 'integrity must be' "options=integrity:$spec"
+done
+ok 'integrity twice' bad 'Option is given twice' \
+	options='integrity:28:aead integrity:28:aead'
 ok 'option twice' bad 'Option is given twice' \
 	options='allow_discards allow_discards'
 ok 'sector_size twice' bad 'Option is given twice' \
@@ -82,9 +89,9 @@ ok 'absent cipher mode' bad 'Cipher is not available' \
 ok 'absent digest' bad 'Cipher is not available' cipher=aes-cbc-essiv:nosuch
 ok 'ECB' bad 'Cipher takes no IV' cipher=aes-ecb-plain64
 ok 'ECB in other words' bad 'Cipher takes no IV' 'cipher=capi:ecb(aes)-null'
-ok 'AEAD' bad 'Authenticated ciphers are not supported' \
+ok 'AEAD without tags' bad 'Authenticated cipher needs option integrity' \
 	'cipher=capi:gcm(aes)-plain64'
-ok 'AEAD of two' bad 'Authenticated ciphers are not supported' \
+ok 'AEAD of two' bad 'Authenticated cipher needs option integrity' \
 	'cipher=capi:authenc(hmac(sha256),cbc(aes))-plain64'
 ok 'internal cipher' bad 'Cipher is not available' \
 	'cipher=capi:__xts(aes)-plain64'
