@@ -5,12 +5,19 @@
  *
  * usage: safe-hog memory MIB SECONDS
  *        safe-hog file PATH MIB SECONDS
+ *        safe-hog asked MIB
  *
- * Changes and checks pages at random for so long, then checks them all and
- * prints "checked=N wrong=N"; the status is 0 if nothing was wrong.
+ * The first two change and check pages at random for so long, then check them
+ * all and print "checked=N wrong=N"; the status is 0 if nothing was wrong. The
+ * third does what its standard input says, with a line for an answer: "out"
+ * tells the kernel to swap all out, and says how much is out; "put N" changes
+ * the first N pages; "check N" looks at them, and says how many could not be
+ * read, a SIGBUS each.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +29,16 @@
 #define PAGE 4096
 #define WORDS (PAGE / sizeof(uint64_t))
 
+/* the kernel's value, which older C libraries do not name */
+#ifndef MADV_PAGEOUT
+#define MADV_PAGEOUT 21
+#endif
+
 static uint64_t *memory;
 static uint32_t *turns, turn;
-static unsigned long count, checked, wrong;
+static unsigned long count, checked, wrong, failed;
 static int file = -1;
+static sigjmp_buf unreadable;
 
 static void die(const char *what)
 {
@@ -120,6 +133,64 @@ static void some(int seconds)
 	}
 }
 
+/* How many pages are not in memory */
+static unsigned long absent(void)
+{
+	unsigned char *here = malloc(count);
+	unsigned long i, n = 0;
+
+	if (!here || mincore(memory, count * PAGE, here))
+		die("mincore");
+	for (i = 0; i < count; i++)
+		n += !(here[i] & 1);
+	free(here);
+	return n;
+}
+
+static void bus_error(int sig)
+{
+	(void)sig;
+	siglongjmp(unreadable, 1);
+}
+
+static void try(unsigned long i)
+{
+	if (sigsetjmp(unreadable, 1))
+		failed++;
+	else
+		get(i);
+}
+
+static int asked(void)
+{
+	struct sigaction action = { .sa_handler = bus_error };
+	unsigned long i, n;
+	char line[64];
+
+	if (sigaction(SIGBUS, &action, NULL))
+		die("sigaction");
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	all(put);
+	while (fgets(line, sizeof(line), stdin)) {
+		checked = failed = 0;
+		if (sscanf(line, "check %lu", &n) == 1) {
+			for (i = 0; i < n && i < count; i++)
+				try(i);
+			printf("checked=%lu failed=%lu wrong=%lu\n", checked,
+			       failed, wrong);
+		} else if (sscanf(line, "put %lu", &n) == 1) {
+			for (i = 0; i < n && i < count; i++)
+				put(i);
+			printf("put=%lu\n", n);
+		} else if (!madvise(memory, count * PAGE, MADV_PAGEOUT)) {
+			printf("out=%lu\n", absent());
+		} else {
+			die("madvise");
+		}
+	}
+	return wrong != 0;
+}
+
 static void count_set(const char *mib)
 {
 	count = strtoul(mib, NULL, 10) * 1024 * 1024 / PAGE;
@@ -149,6 +220,10 @@ int main(int argc, char **argv)
 	} else if (argc == 4 && !strcmp(argv[1], "memory")) {
 		count_set(argv[2]);
 		memory_get();
+	} else if (argc == 3 && !strcmp(argv[1], "asked")) {
+		count_set(argv[2]);
+		memory_get();
+		return asked();
 	} else {
 		return 2;
 	}
