@@ -20,6 +20,7 @@ static const char *const places[] = {
 	[PLACE_CONFIG] = "/etc/kmscrypt",
 	[PLACE_STATE] = "/var/lib/kmscrypt",
 	[PLACE_RUN] = "/run/kmscrypt",
+	[PLACE_RULES] = "/etc/request-key.d",
 };
 
 static const char *root = "";

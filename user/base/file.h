@@ -15,6 +15,7 @@ enum place {
 	PLACE_CONFIG, /* /etc/kmscrypt: entries and credentials */
 	PLACE_STATE, /* /var/lib/kmscrypt: registry */
 	PLACE_RUN, /* /run/kmscrypt: caches */
+	PLACE_RULES, /* /etc/request-key.d: who answers the kernel */
 };
 
 /**

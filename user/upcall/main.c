@@ -21,12 +21,13 @@
 #include "base/log.h"
 #include "base/op.h"
 #include "base/secret.h"
-#include "kms/endpoint.h"
 #include "upcall/answer.h"
 #include "upcall/callout.h"
+#include "upcall/check.h"
 #include "upcall/device.h"
 #include "upcall/netchild.h"
 #include "upcall/sandbox.h"
+#include "upcall/way.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
 
@@ -100,29 +101,6 @@ static int find_header(struct op *op, const char *uuid,
 }
 
 /*
- * "Denied" is the word of a KMS, which closes an open volume for good. What
- * this machine refuses (file modes, a security module, locked memory) is a
- * failure of the upcall.
- */
-static int ours(int err)
-{
-	return err == -EACCES || err == -EPERM ? -ENOKEY : err;
-}
-
-static int open_way(struct op *op, struct generation *g)
-{
-	struct dial_address address;
-	size_t i;
-	int r;
-
-	r = endpoint_prepare(op, g);
-	for (i = 0; i < g->naddresses && r == 0; i++)
-		if (endpoint_address(g, i, &address) == 0)
-			r = netchild_allow(&address);
-	return r;
-}
-
-/*
  * All that asking the plan's KMSs will need, before files are out of reach.
  * One that cannot be had does not take the others down.
  */
@@ -138,7 +116,7 @@ static int open_ways(struct op *op, struct unlock_plan *plan)
 
 		if (c->err)
 			continue;
-		c->err = open_way(&words, &c->generation);
+		c->err = way_open(&words, &c->generation);
 		if (c->err == 0)
 			usable = true;
 		else
@@ -170,7 +148,7 @@ static int get_key(struct op *op, key_serial_t key,
 		r = open_ways(op, &plan);
 	if (r == 0)
 		r = sandbox_seal(op, key);
-	r = ours(r);
+	r = way_ours(r);
 	if (r == 0)
 		r = unlock_run(op, &plan, &unlocked);
 	return r < 0 ? r : answer_payload(&plan, &unlocked, ret);
@@ -208,7 +186,7 @@ static int answer(key_serial_t key)
 	op_init(&op, KMSC_TIMEOUT_DEFAULT_MS);
 	r = answer_watch(key, KMSC_TIMEOUT_DEFAULT_MS);
 	if (r == 0)
-		r = ours(secret_init());
+		r = way_ours(secret_init());
 	if (r == 0)
 		r = serve(&op, key, &volume);
 	if (r == 0)
@@ -238,6 +216,8 @@ int main(int argc, char **argv)
 	key_serial_t key;
 	int r;
 
+	if (check_asked(argc, argv))
+		return check_entry(argv);
 	if (argc != 2 || parse_serial(argv[1], &key) < 0 ||
 	    answer_take_authority(key) < 0) {
 		log_open(NAME, false);

@@ -35,11 +35,14 @@
  * device that is opened would be number 2, and a library's complaint would be
  * written onto it.
  */
-static int fill_standard_fds(void)
+static int fill_standard_fds(int keep)
 {
 	int fd;
 
-	if (close_range(0, ~0U, 0) < 0)
+	if (keep >= 0 && dup2(keep, SANDBOX_KEPT_FD) < 0)
+		return -errno;
+	if (close_range(0, SANDBOX_KEPT_FD - 1, 0) < 0 ||
+	    close_range(SANDBOX_KEPT_FD + (keep >= 0), ~0U, 0) < 0)
 		return -errno;
 	do {
 		fd = open("/dev/null", O_RDWR);
@@ -81,7 +84,7 @@ static int lock_memory(void)
  * No PR_SET_PDEATHSIG: the parent is a kernel thread. Who kills the helper is
  * noticed by the kernel, which waits for it.
  */
-int sandbox_start(void)
+static int start(int keep)
 {
 	int r;
 
@@ -89,13 +92,27 @@ int sandbox_start(void)
 	clearenv();
 	reset_signals();
 	umask(077);
-	r = fill_standard_fds();
+	r = fill_standard_fds(keep);
 	if (r < 0)
 		return r;
 	if (chdir("/") < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	r = privilege_find();
-	return r < 0 ? r : lock_memory();
+	if (r < 0)
+		return r;
+	r = lock_memory();
+	/* by hand it may be in a container, where the kernel's never is */
+	return r == -EPERM && keep >= 0 ? 0 : r;
+}
+
+int sandbox_start(void)
+{
+	return start(-1);
+}
+
+int sandbox_start_with(int keep)
+{
+	return start(keep);
 }
 
 /* {"sandbox":"required"}, the default, or "optional" */

@@ -19,6 +19,16 @@ struct op;
  */
 int sandbox_start(void);
 
+#define SANDBOX_KEPT_FD 3
+
+/**
+ * sandbox_start_with() - the same for a program that was started by hand
+ *
+ * The descriptor @keep stays, as SANDBOX_KEPT_FD, also after a failure; memory
+ * is locked if this process may. Return: 0, -errno.
+ */
+int sandbox_start_with(int keep);
+
 /**
  * sandbox_seal() - for good: another user, no capabilities, no new processes,
  * no system calls but those that talking to the KMS and answering for @key need
