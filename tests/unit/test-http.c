@@ -41,8 +41,6 @@ static const struct {
 	  -EHOSTUNREACH, true, "for another name than this address (no alt" },
 	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_UNTRUSTED, "x",
 	  -EHOSTUNREACH, true, "unknown CA" },
-	{ CURLE_PEER_FAILED_VERIFICATION, X509_V_ERR_CERT_REVOKED, "x",
-	  -EHOSTUNREACH, true, "revoked" },
 	{ CURLE_PEER_FAILED_VERIFICATION, 0, "x", -EHOSTUNREACH, true,
 	  "not good: unspecified" },
 	{ CURLE_RECV_ERROR, 0, "tlsv13 alert certificate required", -EACCES,

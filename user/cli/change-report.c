@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/volume-report.h"
 #include "volume/change.h"
 
 static const char *const kinds[] = {
@@ -23,21 +24,34 @@ static const char *const outcomes[] = {
 	[REBIND_CURRENT] = "current",
 };
 
-static struct json_object *item_json(const struct change_item *i)
+static void describe(const struct change *c, const struct change_item *i,
+		     struct volume_report *ret)
 {
-	struct json_object *obj = json_object_new_object();
+	const char *outcome = outcomes[i->outcome];
+	bool to_be = c->dry_run && i->outcome == REBIND_DONE;
 
-	if (!obj)
-		return NULL;
-	if (json_add_string(obj, "uuid", i->uuid) ||
-	    json_add_string(obj, "device", i->device) ||
-	    json_add_string(obj, "result",
-			    i->err ? "failed" : outcomes[i->outcome]) ||
-	    (i->err && output_add_error(obj, i->err, i->why, i->next))) {
-		json_object_put(obj);
-		return NULL;
-	}
-	return obj;
+	*ret = (struct volume_report){
+		.uuid = i->uuid,
+		.device = i->device,
+		.result = i->err ? "failed" : outcome,
+		.err = i->err,
+		.why = i->why,
+		.next = i->next,
+	};
+	if (i->err)
+		snprintf(ret->words, sizeof(ret->words), "FAILED");
+	else
+		snprintf(ret->words, sizeof(ret->words), "%s%s",
+			 to_be ? "to be " : "", outcome);
+}
+
+static struct json_object *item_json(const struct change *c,
+				     const struct change_item *i)
+{
+	struct volume_report r;
+
+	describe(c, i, &r);
+	return volume_report_json(&r);
 }
 
 static int add_items(struct json_object *obj, const struct change *c)
@@ -47,7 +61,7 @@ static int add_items(struct json_object *obj, const struct change *c)
 	if (!list)
 		return -ENOMEM;
 	for (size_t i = 0; i < c->n; i++) {
-		struct json_object *item = item_json(&c->items[i]);
+		struct json_object *item = item_json(c, &c->items[i]);
 
 		if (!item || json_object_array_add(list, item)) {
 			json_object_put(item);
@@ -90,37 +104,13 @@ static int print_json(const struct change *c)
 	return c->report ? output_json_line(obj) : output_json(obj);
 }
 
-static void print_item(const struct change *c, const struct change_item *item)
-{
-	const char *uuid = *item->uuid ? item->uuid : "-";
-	const char *device = *item->device ? item->device : "-";
-
-	if (item->err)
-		output_line("  %s %s: FAILED: %s", uuid, device,
-			    error_words(item->err, item->why, NULL).message);
-	else
-		output_line("  %s %s: %s%s", uuid, device,
-			    c->dry_run && item->outcome == REBIND_DONE ?
-				    "to be " :
-				    "",
-			    outcomes[item->outcome]);
-}
-
 void change_report_item(struct change *c, const struct change_item *item)
 {
 	struct change_progress *p = c->arg;
+	struct volume_report r;
 
-	if (p->cli->json) {
-		(void)output_json_line(item_json(item));
-		return;
-	}
-	/* Where a bar says how many are done, only the others are named. */
-	if (p->bar && !item->err)
-		return;
-	if (p->bar)
-		progress_clear(p->bar);
-	print_item(c, item);
-	fflush(stdout);
+	describe(c, item, &r);
+	volume_report_now(p->cli, p->bar, &r);
 }
 
 void change_report_tick(const struct change *c)
@@ -133,8 +123,12 @@ void change_report_tick(const struct change *c)
 
 static void print_items(const struct change *c)
 {
-	for (size_t i = 0; !c->report && i < c->n; i++)
-		print_item(c, &c->items[i]);
+	for (size_t i = 0; !c->report && i < c->n; i++) {
+		struct volume_report r;
+
+		describe(c, &c->items[i], &r);
+		volume_report_line(&r);
+	}
 }
 
 static void print_oldest(const struct change *c)

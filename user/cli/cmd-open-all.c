@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/volume-report.h"
 #include "volume/opening.h"
 
 static const char *const fates[] = {
@@ -26,52 +27,33 @@ static bool is_mapped(const struct opening_result *r)
 	return r->fate == OPENING_OPENED || r->fate == OPENING_OPEN;
 }
 
-static struct json_object *item_json(const struct opening_result *r)
+static void describe(const struct opening_result *r, struct volume_report *ret)
 {
-	struct json_object *obj = json_object_new_object();
-
-	if (!obj)
-		return NULL;
-	if (!json_add_string(obj, "uuid", r->uuid) &&
-	    !json_add_string(obj, "device", r->device) &&
-	    !json_add_string(obj, "result", fates[r->fate]) &&
-	    !(is_mapped(r) && json_add_string(obj, "name", r->name)) &&
-	    !(!is_mapped(r) && output_add_error(obj, r->err, r->why, r->next)))
-		return obj;
-	json_object_put(obj);
-	return NULL;
-}
-
-static void print_item(const struct opening_result *r)
-{
-	const char *device = *r->device ? r->device : "-";
-	const char *why = error_words(r->err, r->why, NULL).message;
-
+	*ret = (struct volume_report){
+		.uuid = r->uuid,
+		.device = r->device,
+		.result = fates[r->fate],
+		.mapping = is_mapped(r) ? r->name : NULL,
+		.err = is_mapped(r) ? 0 : r->err,
+		.why = r->why,
+		.next = r->next,
+	};
 	if (is_mapped(r))
-		output_line("  %s %s: %s as /dev/mapper/%s", r->uuid, device,
-			    r->fate == OPENING_OPEN ? "open already" : "open",
-			    r->name);
-	else if (r->fate == OPENING_ABSENT)
-		output_line("  %s %s: absent: %s", r->uuid, device, why);
+		snprintf(ret->words, sizeof(ret->words), "%s as /dev/mapper/%s",
+			 r->fate == OPENING_OPEN ? "open already" : "open",
+			 r->name);
 	else
-		output_line("  %s %s: FAILED: %s", r->uuid, device, why);
+		snprintf(ret->words, sizeof(ret->words), "%s",
+			 r->fate == OPENING_ABSENT ? "absent" : "FAILED");
 }
 
 static void report(const struct opening *o, const struct opening_result *r)
 {
 	const struct view *v = o->arg;
+	struct volume_report said;
 
-	if (v->cli->json) {
-		(void)output_json_line(item_json(r));
-		return;
-	}
-	/* Where a bar says how many are done, only the others are named. */
-	if (!v->bar || !is_mapped(r)) {
-		if (v->bar)
-			progress_clear(v->bar);
-		print_item(r);
-		fflush(stdout);
-	}
+	describe(r, &said);
+	volume_report_now(v->cli, v->bar, &said);
 	if (v->bar)
 		progress_show(v->bar, o->done, o->total,
 			      o->count[OPENING_FAILED]);

@@ -40,9 +40,6 @@ int server_cert_refused(struct op *op, long why, const char *name)
 		return op_fail(
 			op, -EHOSTUNREACH,
 			"the server's certificate is from an unknown CA");
-	case X509_V_ERR_CERT_REVOKED:
-		return op_fail(op, -EHOSTUNREACH,
-			       "the server's certificate is revoked");
 	default:
 		return op_fail(op, -EHOSTUNREACH,
 			       "the server's certificate is not good: %s",
