@@ -5,7 +5,7 @@
 # make check-debug  the vm ring on a kernel that looks for errors; the first
 #                   time that kernel is built, which takes half an hour
 # make soak         the rings kms, cli and vm with their full counts, for hours
-# make bench        how fast it is (BENCH=quick, icount, smp2; KERNELS=...)
+# make bench       how fast it is (BENCH=quick, icount, smp2, tricks; KERNELS=...)
 # make bench-kms    what kms rewrap of 10,000 volumes costs (BENCH_VOLUMES=N),
 #                   and getting at a volume's key, beside cryptsetup and clevis
 # make demo         the main job, shown in a virtual machine

@@ -6,7 +6,8 @@ usage: report.py RELEASE REPORT MODE=FILE...
 
 Writes REPORT.json, REPORT.md and for each mode REPORT-MODE.svg. "floor" is
 what dm-linear takes plus one call of the crypto API a sector, with the cheapest
-handle that there is.
+handle that there is. Modes tricks and tricks-smp2 have kmscrypt and what it is
+without one trick each; they come last in REPORT.md, and in REPORT.json apart.
 """
 import json
 import pathlib
@@ -27,7 +28,7 @@ def read(name):
             if words[:1] == ["cell"]:
                 sector, workload, size, depth, target = words[1:6]
                 key = int(sector), workload, int(size), int(depth), target
-                cells[key] = [float(word) for word in words[6:]]
+                cells.setdefault(key, []).extend(map(float, words[6:]))
             elif words[:1] == ["call"]:
                 handle, way, size, cost = words[1:]
                 calls[handle, way, int(size)] = int(cost) / 100
@@ -39,6 +40,9 @@ def read(name):
             value + size // sector * cost for value in cells[key]]
     if not cells or not calls:
         sys.exit(f"report: nothing in {name}")
+    short = len(max(cells.values(), key=len))
+    if any(len(values) < short for values in cells.values()):
+        sys.exit(f"report: cells are missing in {name}")
     return cells, calls
 
 
@@ -122,6 +126,36 @@ def as_text(mode, cells, calls):
     yield "\n"
 
 
+def tricks_ratios(cells):
+    """What each cell takes without a trick, as a multiple of with all."""
+    ours = {key[:4]: statistics.median(values)
+            for key, values in cells.items() if key[4] == "kmscrypt"}
+    for key, values in cells.items():
+        if key[4] != "kmscrypt":
+            yield key, statistics.median(values) / ours[key[:4]]
+
+
+def tricks_json(mode, cells):
+    for (sector, workload, size, depth, trick), ratio in tricks_ratios(cells):
+        yield {
+            "mode": mode, "sector": sector, "workload": workload, "bs": size,
+            "qd": depth, "without": trick, "ratio": ratio,
+        }
+
+
+def tricks_text(mode, cells):
+    ratios = dict(tricks_ratios(cells))
+    tricks = dict.fromkeys(key[4] for key in ratios)
+    yield f"## {mode}\n\n| sector, cell |"
+    yield "".join(f" {trick} |" for trick in tricks) + "\n|---|"
+    yield "--:|" * len(tricks) + "\n"
+    for cell in dict.fromkeys(key[:4] for key in ratios):
+        yield f"| {cell[0]}, {cell_name(cell)} |"
+        yield "".join(f" {ratios[(*cell, trick)]:.3f} |" for trick in tricks)
+        yield "\n"
+    yield "\n"
+
+
 HEAD = """# kmscrypt on {release}
 
 Over a ramdisk that was written before; AES-256-XTS. floor is dm-linear plus
@@ -138,22 +172,32 @@ processors, 15 rounds over all targets in turn; in smp2-busy the second one is
 busy with something else. Only ratios within a mode mean anything. spread is
 kmscrypt's first quartile to its third, as parts of the median.
 
+The tricks modes say what each trick earns: how many times longer an I/O takes
+without it. tests/bench/tricks/ has a patch for each, which takes it out.
+tricks counts instructions as icount-noerms does, tricks-smp2 is by the clock.
+
 """
 
 
 def main():
     release, report, *files = sys.argv[1:]
     everything = []
+    tricks = []
     with open(report + ".md", "w", encoding="utf-8") as text:
         text.write(HEAD.format(release=release))
         for file in files:
             mode, name = file.split("=", 1)
             cells, calls = read(name)
+            if mode.startswith("tricks"):
+                tricks += tricks_json(mode, cells)
+                text.writelines(tricks_text(mode, cells))
+                continue
             everything += as_json(mode, cells)
             text.writelines(as_text(mode, cells, calls))
             plot(mode, cells, report)
     with open(report + ".json", "w", encoding="utf-8") as out:
-        json.dump({"kernel": release, "cells": everything}, out, indent=1)
+        json.dump({"kernel": release, "cells": everything,
+                   "tricks": tricks}, out, indent=1)
         out.write("\n")
 
 

@@ -9,12 +9,12 @@ seconds=${FUZZ_SECONDS:-60}
 logs=build/fuzz/said
 mapfile -t targets < <(basename -s .c tests/fuzz/fuzz-*.c)
 echo "1..${#targets[@]}"
+rm -rf "$logs"
+mkdir -p "$logs"
 make -s -j"$(nproc)" fuzz >build/fuzz-build.log 2>&1 || {
 	tail -n 30 build/fuzz-build.log
 	exit 1
 }
-rm -rf "$logs"
-mkdir -p "$logs"
 run_one() {
 	make -s fuzz-run FUZZ="$1" FUZZ_SECONDS="$2" >"$3/$1" 2>&1 ||
 		touch "$3/$1.failed"

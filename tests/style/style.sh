@@ -89,6 +89,18 @@ check_compat() {
 		'kernel/*' ':!kernel/compat.h'
 }
 
+# What takes a trick out of the data path for the benchmark still fits it.
+check_tricks() {
+	local patch dir bad=0
+	dir=$(mktemp -d)
+	cp -r kernel "$dir"
+	for patch in tests/bench/tricks/*.patch; do
+		patch -s -d "$dir" -p 1 --dry-run --fuzz=0 <"$patch" || bad=1
+	done
+	rm -r "$dir"
+	return "$bad"
+}
+
 # Every source says under which licence it is.
 check_spdx() {
 	local f bad=0
@@ -112,7 +124,7 @@ check_tree() {
 }
 
 checks=(format checkpatch sparse cppcheck shellcheck codespell python man
-	layers sizes compat spdx tree)
+	layers sizes compat tricks spdx tree)
 (($#)) && checks=("$@")
 mkdir -p build
 echo "1..${#checks[@]}"
