@@ -76,8 +76,12 @@ changed "a fixed size" set segments/0/size '"4096"'
 changed "another IV" set segments/0/iv_tweak '"8"'
 changed "an integrity spec" set segments/0/integrity \
 	'{"type":"hmac(sha256)","journal_encryption":"none","journal_integrity":"none"}'
-ends 8 "... and no table is made of it" table "$bad"
-says "integrity tags" "... and says why"
+ends 6 "... and no table is made of it" table "$bad"
+says "no superblock of dm-integrity" "... and says why"
+changed "an integrity spec that is none" set segments/0/integrity \
+	'{"type":"none","journal_encryption":"none","journal_integrity":"none"}'
+ends 8 "... and no table is made of it, either" table "$bad"
+says "not supported" "... and says why"
 changed "a segment that is not encrypted" set segments/0/type '"linear"'
 changed "a second segment" set segments/1 \
 	'{"type":"linear","offset":"16777216","size":"4096"}'

@@ -76,6 +76,9 @@ static void test_variants(void **state)
 	assert_int_equal(edited("=8", "=18446744073709551615", &c), 0);
 	assert_true(c.req.iv_offset == UINT64_MAX);
 	assert_int_equal(edited("=8", "=0", &c), 0);
+	assert_string_equal(c.req.integrity, "");
+	assert_int_equal(edited("flags=1", "flags=1 integrity=28:aead", &c), 0);
+	assert_string_equal(c.req.integrity, "28:aead");
 }
 
 static void test_refused(void **state)
@@ -108,6 +111,13 @@ static void test_refused(void **state)
 		{ "timeout_ms=20000", "timeout_ms=20000 x=1" },
 		{ " len=2048 flags=1", " flags=1 len=2048" },
 		{ " len", "  len" },
+		{ "flags=1", "flags=1 integrity=" },
+		{ "flags=1", "flags=1 integrity= 28:aead" },
+		{ "flags=1", "flags=1  integrity=28:aead" },
+		{ "flags=1", "integrity=28:aead flags=1" },
+		{ "flags=1", "flags=1 integrity=28:aead integrity=28:aead" },
+		{ "flags=1",
+		  "flags=1 integrity=012345678901234567890123456:aead" },
 	};
 	struct callout c;
 

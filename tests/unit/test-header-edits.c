@@ -138,7 +138,7 @@ static int unlock(const char *uuid, const struct unlock_request *req,
 	r = unlock_prepare(&op, &ours.place, uuid, req, 0, &plan);
 	if (r == 0)
 		r = unlock_run(&op, &plan, &u);
-	return r < 0 ? r : answer_payload(&plan, &u, payload);
+	return r < 0 ? r : answer_payload(&op, &plan, &u, payload);
 }
 
 /* The table that `kmscrypt table` would make of a header that was edited. */

@@ -178,6 +178,22 @@ static const struct lie lies[] = {
 	  "{\"type\":\"hmac(sha256)\",\"journal_encryption\":\"none\","
 	  "\"journal_integrity\":\"none\"}",
 	  REJECTED },
+	{ "segments", "integrity",
+	  "{\"type\":\"hmac(sha256)\",\"journal_encryption\":\"none\","
+	  "\"journal_integrity\":\"none\",\"key_size\":32}",
+	  REJECTED },
+	{ "segments", "integrity",
+	  "{\"type\":\"hmac(sha256)\",\"journal_encryption\":\"none\","
+	  "\"journal_integrity\":\"none\",\"key_size\":20}",
+	  -EBADMSG },
+	{ "segments", "integrity",
+	  "{\"type\":\"aead\",\"journal_encryption\":\"ctr(aes)\","
+	  "\"journal_integrity\":\"none\"}",
+	  -EBADMSG },
+	{ "segments", "integrity",
+	  "{\"type\":\"aead\",\"journal_encryption\":\"none\","
+	  "\"journal_integrity\":\"hmac(sha256)\"}",
+	  -EBADMSG },
 	{ "digests", "hash", "\"sha512\"", REJECTED },
 	{ "digests", "iterations", "1001", REJECTED },
 	{ "digests", "salt",

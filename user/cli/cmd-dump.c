@@ -90,6 +90,8 @@ static int print_json(const char *device, const struct header *h)
 	    json_add_string(obj, "label", h->label) ||
 	    json_add_string(obj, "subsystem", h->subsystem) ||
 	    json_add_string(obj, "cipher", h->segment.cipher) ||
+	    (*h->segment.integrity &&
+	     json_add_string(obj, "integrity", h->segment.integrity)) ||
 	    json_add_u64(obj, "sector_size", h->segment.sector_size) ||
 	    json_add_u64(obj, "offset", h->segment.offset) ||
 	    json_add_u64(obj, "size", h->segment.size) ||
@@ -135,6 +137,8 @@ static void print_text(const struct header *h)
 	output_line("label        %s", h->label);
 	output_line("subsystem    %s", h->subsystem);
 	output_line("cipher       %s", h->segment.cipher);
+	if (*h->segment.integrity)
+		output_line("integrity    %s", h->segment.integrity);
 	output_line("sector size  %" PRIu32, h->segment.sector_size);
 	output_line("data         at %" PRIu64 ", %s", h->segment.offset,
 		    h->segment.size ? "fixed size" : "to the end");

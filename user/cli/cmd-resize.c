@@ -91,6 +91,11 @@ int cmd_resize(struct cli *cli)
 	if (!r && !h.nbindings)
 		r = op_fail(&cli->op, -ENODATA, "%s has no kmscrypt binding",
 			    where.device);
+	if (!r && *h.segment.integrity)
+		r = op_fail(&cli->op, -EOPNOTSUPP,
+			    "%s has integrity tags: dm-integrity keeps the "
+			    "size that it was made with",
+			    where.device);
 	if (!r)
 		r = luks_data_sectors(&cli->op, &place, &h, &s.now);
 	if (r)

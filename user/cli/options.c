@@ -74,6 +74,8 @@ const struct option_spec options[OPT_COUNT] = {
 	[OPT_LABEL] = { "label", "TEXT", "label in the LUKS2 header" },
 	[OPT_CIPHER] = { "cipher", "SPEC",
 			 "cipher (default: aes-xts-plain64)" },
+	[OPT_BENEATH] = { "beneath", NULL,
+			  "the line of the dm-integrity device beneath" },
 	[OPT_KEY_SIZE] = { "key-size", "BITS",
 			   "bits of volume key (default: 512)",
 			   .values = "256|512" },

@@ -15,6 +15,7 @@
 #include "base/error.h"
 #include "base/file.h"
 #include "base/op.h"
+#include "volume/integrity.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -133,16 +134,18 @@ int answer_read(struct op *op, key_serial_t key, struct callout_volume *volume,
 	return 0;
 }
 
-int answer_payload(const struct unlock_plan *plan, const struct unlocked *u,
-		   struct secret *ret)
+int answer_payload(struct op *op, const struct unlock_plan *plan,
+		   const struct unlocked *u, struct secret *ret)
 {
 	const struct header *h = &plan->header;
-	const struct segment *s = &h->segment;
 	const struct capsule *c = &u->capsule;
 	struct kmsc_payload *p;
+	struct segment s;
 	int r;
 
-	r = secret_alloc(ret, sizeof(*p));
+	r = integrity_view(op, &h->segment, &s);
+	if (r == 0)
+		r = secret_alloc(ret, sizeof(*p));
 	if (r < 0)
 		return r;
 	p = (struct kmsc_payload *)(void *)ret->data;
@@ -152,17 +155,17 @@ int answer_payload(const struct unlock_plan *plan, const struct unlocked *u,
 	p->key_bytes = htole16((uint16_t)c->key.len);
 	p->policy = htole16((uint16_t)u->terms.policy);
 	memcpy(p->uuid, h->uuid_bytes, sizeof(p->uuid));
-	p->sector_size = htole32(s->sector_size);
+	p->sector_size = htole32(s.sector_size);
 	p->desc_flags = htole32(binding_flags(&h->bindings[u->binding]));
-	p->iv_tweak = htole64(s->iv_tweak);
-	p->seg_offset = htole64(s->offset);
-	p->seg_size = htole64(s->size);
+	p->iv_tweak = htole64(s.iv_tweak);
+	p->seg_offset = htole64(s.offset);
+	p->seg_size = htole64(s.size);
 	p->lease_s = htole32(u->terms.lease_s);
 	p->queue_cap_s = htole32(u->terms.queue_cap_s);
 	p->epoch = htole64(c->epoch);
 	/* the rest is zero already; both texts end within their arrays */
-	memcpy(p->cipher, s->cipher, strlen(s->cipher));
-	memcpy(p->integrity, s->integrity, strlen(s->integrity));
+	memcpy(p->cipher, s.cipher, strlen(s.cipher));
+	memcpy(p->integrity, s.integrity, strlen(s.integrity));
 	memcpy(p->key, c->key.data, c->key.len);
 	return 0;
 }

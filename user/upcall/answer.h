@@ -37,9 +37,12 @@ int answer_watch(key_serial_t key, uint32_t timeout_ms);
 int answer_read(struct op *op, key_serial_t key, struct callout_volume *volume,
 		struct callout *callout);
 
-/** answer_payload() - fill the payload; @ret is empty. Return: 0, -ENOMEM. */
-int answer_payload(const struct unlock_plan *plan, const struct unlocked *u,
-		   struct secret *ret);
+/**
+ * answer_payload() - fill the payload; @ret is empty
+ * Return: 0, -ENOMEM, -EOPNOTSUPP with words.
+ */
+int answer_payload(struct op *op, const struct unlock_plan *plan,
+		   const struct unlocked *u, struct secret *ret);
 
 /** answer_instantiate() - hand the key over. Return: 0, -errno. */
 int answer_instantiate(key_serial_t key, const struct secret *payload);

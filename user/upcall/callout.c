@@ -74,6 +74,12 @@ static bool take_word(struct in *in, char *ret, size_t size)
 	return len > 0;
 }
 
+/* Only where the table has integrity tags */
+static bool take_integrity(struct in *in, char *ret, size_t size)
+{
+	return !take(in, " integrity=") || take_word(in, ret, size);
+}
+
 static bool take_op(struct in *in, enum callout_op *ret)
 {
 	static const char *const names[] = {
@@ -114,6 +120,7 @@ int callout_parse(const char *text, size_t len, struct callout *ret)
 	     take_number(&in, UINT64_MAX, &r->offset) && take(&in, " len=") &&
 	     take_number(&in, UINT64_MAX, &r->len) && take(&in, " flags=") &&
 	     take_u32(&in, KMSC_DESC_FLAGS_ALL, &r->flags) &&
+	     take_integrity(&in, r->integrity, sizeof(r->integrity)) &&
 	     take(&in, " timeout_ms=") &&
 	     take_u32(&in, CALLOUT_TIMEOUT_MAX_MS, &c.timeout_ms) &&
 	     c.timeout_ms && in.p == in.end;

@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -24,10 +25,10 @@
 #include "upcall/answer.h"
 #include "upcall/callout.h"
 #include "upcall/check.h"
-#include "upcall/device.h"
 #include "upcall/netchild.h"
 #include "upcall/sandbox.h"
 #include "upcall/way.h"
+#include "volume/device.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
 
@@ -81,6 +82,22 @@ static void open_logs(void)
 	log_open(NAME, true);
 	if (access("/dev/log", F_OK) < 0)
 		kernel_log = open("/dev/kmsg", O_WRONLY | O_CLOEXEC | O_NOCTTY);
+}
+
+/*
+ * The device that has the header: the table's, or, where the table has
+ * integrity tags, the one beneath the table's, which is dm-integrity's. That
+ * the table is right in this is not assumed: the header says it too.
+ */
+static int find_device(struct op *op, const struct callout_volume *v,
+		       const struct callout *c, char ret[DEVICE_PATH_MAX])
+{
+	dev_t dev = makedev(v->major, v->minor);
+	int r = 0;
+
+	if (*c->req.integrity)
+		r = device_beneath(op, dev, &dev);
+	return r ? r : device_find(op, dev, ret);
 }
 
 /* The header is on the device itself unless root has said otherwise. */
@@ -139,7 +156,7 @@ static int get_key(struct op *op, key_serial_t key,
 	struct luks_place place = { .device = device };
 	int r;
 
-	r = device_find(op, v->major, v->minor, device);
+	r = find_device(op, v, c, device);
 	if (r == 0)
 		r = find_header(op, v->uuid, &record, &place.header);
 	if (r == 0)
@@ -151,7 +168,7 @@ static int get_key(struct op *op, key_serial_t key,
 	r = way_ours(r);
 	if (r == 0)
 		r = unlock_run(op, &plan, &unlocked);
-	return r < 0 ? r : answer_payload(&plan, &unlocked, ret);
+	return r < 0 ? r : answer_payload(op, &plan, &unlocked, ret);
 }
 
 static int serve(struct op *op, key_serial_t key, struct callout_volume *volume)

@@ -10,6 +10,7 @@
 #include "kms/kms.h"
 #include "volume/binding.h"
 #include "volume/capsule.h"
+#include "volume/integrity.h"
 #include "volume/luks.h"
 #include "volume/pins.h"
 #include "volume/registry.h"
@@ -215,16 +216,14 @@ int enroll_volume(struct op *op, const struct luks_place *place,
 		  struct enroll *e)
 {
 	_cleanup_work_ struct work w = { .op = op, .place = place, .e = e };
+	struct segment view;
 	int r = luks_read(op, place, &e->header);
 
-	if (r)
-		return r;
-	if (*e->header.segment.integrity)
-		return op_fail(op, -EOPNOTSUPP,
-			       "%s has integrity tags; kmscrypt enrolls "
-			       "no such volume yet",
-			       place->device);
-	r = check_key(&w);
+	/* No binding for what could not be opened. */
+	if (!r)
+		r = integrity_view(op, &e->header.segment, &view);
+	if (!r)
+		r = check_key(&w);
 	if (r)
 		return r;
 	r = look(&w);

@@ -40,8 +40,8 @@ struct enroll {
  * enroll_volume() - give the volume at @place a binding of e->entry
  *
  * Return: 0; -EKEYREJECTED: the registry knows the volume with another key, or
- * the binding that is there is older than one that was seen; -EOPNOTSUPP: the
- * volume has integrity tags; -errno.
+ * the binding that is there is older than one that was seen; -EOPNOTSUPP: it has
+ * integrity tags of a kind that kmscrypt has not; -errno.
  */
 int enroll_volume(struct op *op, const struct luks_place *place,
 		  struct enroll *e);

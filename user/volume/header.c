@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/op.h"
 #include "volume/binding.h"
+#include "volume/integrity.h"
 
 #define TOKENS_MAX 32 /* LUKS2's own limit */
 
@@ -105,6 +106,24 @@ bool header_cipher_ok(const char *cipher)
 	       strncasecmp(cipher, "null", 4) != 0;
 }
 
+/* dm-integrity could encrypt and authenticate its journal; LUKS2 never does. */
+static bool is_none(struct json_object *obj, const char *name)
+{
+	char text[HEADER_NAME_MAX];
+
+	return !json_get_string(obj, name, text, sizeof(text)) &&
+	       !strcmp(text, "none");
+}
+
+/* The MAC's key has its usual length, written down or not. */
+static bool key_size_ok(struct json_object *obj, const char *type)
+{
+	uint32_t bytes;
+	int r = json_get_u32(obj, "key_size", &bytes);
+
+	return r == -ENODATA || (!r && bytes == integrity_mac_bytes(type));
+}
+
 static int parse_integrity(struct json_object *obj, char *ret, size_t size)
 {
 	struct json_object *integrity;
@@ -114,7 +133,10 @@ static int parse_integrity(struct json_object *obj, char *ret, size_t size)
 	r = json_get_object(obj, "integrity", &integrity);
 	if (r == -ENODATA)
 		return 0;
-	if (r < 0 || json_get_string(integrity, "type", ret, size) < 0 || !*ret)
+	if (r < 0 || json_get_string(integrity, "type", ret, size) < 0 ||
+	    !*ret || !is_none(integrity, "journal_encryption") ||
+	    !is_none(integrity, "journal_integrity") ||
+	    !key_size_ok(integrity, ret))
 		return -EBADMSG;
 	return 0;
 }

@@ -16,6 +16,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/op.h"
+#include "volume/integrity.h"
 #include "volume/luks-session.h"
 
 #define DIGEST_ITERATIONS 1000 /* the least that LUKS2 takes */
@@ -342,12 +343,49 @@ int luks_set_label(struct op *op, const struct luks_place *place,
 	return r < 0 ? luks_session_fail(&s, r) : 0;
 }
 
+/* What dm-integrity has, it was made with: it does not follow the device. */
+static int integrity_sectors(struct op *op, const struct luks_place *place,
+			     const struct segment *s, uint64_t *ret)
+{
+	_cleanup_close_ int fd = open(place->device, O_RDONLY | O_CLOEXEC);
+	uint8_t bytes[INTEGRITY_SUPER_BYTES];
+	struct integrity_super super;
+	struct segment view;
+	int r;
+
+	if (fd < 0)
+		return op_fail(op, -errno, "%s: %s", place->device,
+			       strerror(errno));
+	r = integrity_view(op, s, &view);
+	if (r)
+		return r;
+	if (pread(fd, bytes, sizeof(bytes), (off_t)s->offset) !=
+		    (ssize_t)sizeof(bytes) ||
+	    integrity_super(bytes, &super))
+		return op_fail(op, -EBADMSG,
+			       "%s has no superblock of dm-integrity where its "
+			       "header says",
+			       place->device);
+	if (super.tag_bytes != integrity_tag_bytes(view.integrity) ||
+	    super.sector_size != s->sector_size ||
+	    (s->size && s->size / 512 != super.sectors))
+		return op_fail(
+			op, -EBADMSG,
+			"tags, sectors or size of dm-integrity on %s are "
+			"not as its header says",
+			place->device);
+	*ret = super.sectors;
+	return 0;
+}
+
 int luks_data_sectors(struct op *op, const struct luks_place *place,
 		      const struct header *h, uint64_t *ret)
 {
 	uint64_t bytes;
 	int r;
 
+	if (*h->segment.integrity)
+		return integrity_sectors(op, place, &h->segment, ret);
 	r = device_bytes(op, place->device, &bytes);
 	if (r < 0)
 		return r;

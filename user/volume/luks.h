@@ -139,8 +139,9 @@ int luks_set_label(struct op *op, const struct luks_place *place,
  * luks_data_sectors() - length of the data in 512-byte sectors
  *
  * The segment's size, or for a dynamic one what the device or file has past
- * its offset, rounded down to the encryption sector.
- * Return: 0; -ENOSPC: the device is too small for its header; -errno.
+ * its offset, rounded down to the encryption sector; with integrity tags what
+ * dm-integrity's superblock says. Return: 0; -EBADMSG: there is none that fits
+ * the header; -ENOSPC: the device is too small for its header; -errno.
  */
 int luks_data_sectors(struct op *op, const struct luks_place *place,
 		      const struct header *h, uint64_t *ret);

@@ -28,6 +28,11 @@ struct mapping_table {
 	uint32_t sector_size; /* bytes */
 	uint32_t flags; /* KMSC_DESC_* */
 	bool allow_discards;
+	char integrity[KMSC_INTEGRITY_MAX]; /* <tag bytes>:aead, "": none */
+	/* With it @device is a dm-integrity device, which stands on: */
+	char beneath[MAPPING_DEVICE_MAX]; /* path, "": none */
+	uint64_t beneath_offset; /* 512-byte sectors */
+	bool no_journal; /* what is cut off half-way is lost anyway */
 	char options[256]; /* further ones, spaces between */
 };
 
@@ -36,7 +41,10 @@ struct mapping_table {
  * @device:	path of the data device (no blanks)
  * @key_bytes, @flags:	of the binding
  * @len:	luks_data_sectors()
- * Return: 0, -EINVAL (path does not fit or holds blanks).
+ *
+ * With integrity tags the table's device is /dev/mapper/<uuid>_dif, which
+ * mapping_create() makes with the name that it is given.
+ * Return: 0, -EINVAL (path does not fit or holds blanks), -EOPNOTSUPP.
  */
 int mapping_fill(struct op *op, const struct header *h, const char *device,
 		 uint32_t key_bytes, uint32_t flags, uint64_t len,
@@ -44,6 +52,15 @@ int mapping_fill(struct op *op, const struct header *h, const char *device,
 
 /** mapping_params() - all after the target's name; the caller frees it. */
 int mapping_params(const struct mapping_table *t, char **ret);
+
+/**
+ * mapping_beneath_params() - the same for the dm-integrity device, of a table
+ * that has one; cryptsetup's options
+ */
+int mapping_beneath_params(const struct mapping_table *t, char **ret);
+
+/** mapping_beneath_line() - "<start> <len> integrity <params>" */
+int mapping_beneath_line(const struct mapping_table *t, char **ret);
 
 /** mapping_line() - "<start> <len> kmscrypt <params>"; the caller frees it. */
 int mapping_line(const struct mapping_table *t, char **ret);

@@ -2,112 +2,24 @@
 /* See mapping.h. */
 #include "volume/mapping.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
+#include <sys/sysmacros.h>
 
-#include <libdevmapper.h>
-
-#include "base/error.h"
 #include "base/file.h"
 #include "base/op.h"
+#include "volume/device.h"
+#include "volume/dif.h"
+#include "volume/mapper.h"
 
-#define UDEV_CONTROL "/run/udev/control"
-#define LOG_LEVEL_ERR 3 /* syslog's, as the library counts */
+#define MODULE "kmscrypt"
 
-/* The library's last error; it has one log function for the process. */
-static char said[256];
-
-static void listen(int level, const char *file, int line, int dm_errno,
-		   const char *fmt, ...) __attribute__((format(printf, 5, 6)));
-
-static void listen(int level, const char *file, int line, int dm_errno,
-		   const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)file;
-	(void)line;
-	(void)dm_errno;
-	/* the high bits are flags */
-	if ((level & 7) > LOG_LEVEL_ERR)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(said, sizeof(said), fmt, ap);
-	va_end(ap);
-}
-
-static void task_destroyp(struct dm_task **t)
-{
-	if (*t)
-		dm_task_destroy(*t);
-	*t = NULL;
-}
-
-#define _cleanup_task_ __attribute__((cleanup(task_destroyp)))
-
-static int fail(struct op *op, const char *name, int err)
-{
-	if (err == -EOPNOTSUPP) {
-		op_next(op, "Run 'modprobe dm_mod'; a container needs the "
-			    "host's /dev/mapper/control.");
-		return op_fail(op, err, "%s: there is no device-mapper here",
-			       name);
-	}
-	if (!said[0])
-		return op_fail(op, err, "%s: %s", name, strerror(-err));
-	return op_fail(op, err, "%s: %s", name, said);
-}
-
-static int task_new(int type, const char *name, struct dm_task **ret)
-{
-	struct dm_task *t;
-
-	dm_log_with_errno_init(listen);
-	said[0] = '\0';
-	/* without a daemon nobody would answer the cookie or make the node */
-	if (access(UDEV_CONTROL, F_OK) < 0)
-		dm_udev_set_sync_support(0);
-	t = dm_task_create(type);
-	/* It asks the driver for its version first: that is what it lacks. */
-	if (!t)
-		return -EOPNOTSUPP;
-	if (name && !dm_task_set_name(t, name)) {
-		dm_task_destroy(t);
-		return -EINVAL;
-	}
-	*ret = t;
-	return 0;
-}
-
-/* Return: 0, or the ioctl's errno, unchanged. */
-static int task_run(struct dm_task *t)
-{
-	int err;
-
-	if (dm_task_run(t))
-		return 0;
-	err = dm_task_get_errno(t);
-	return err ? -err : -EIO;
-}
-
-/* For what makes or removes a node: waits until udev has done its part. */
-static int task_run_udev(struct dm_task *t)
-{
-	uint32_t cookie = 0;
-	int r;
-
-	if (!dm_task_set_cookie(t, &cookie, 0))
-		return -EIO;
-	r = task_run(t);
-	/* also after a failure, or the semaphore stays behind */
-	dm_udev_wait(cookie);
-	return r;
-}
+static_assert(sizeof(((struct mapping *)0)->dm_uuid) == MAPPER_UUID_MAX,
+	      "device-mapper's limit");
 
 /* What device-mapper and udev take as it is; others would be mangled. */
 bool mapping_name_ok(const char *name)
@@ -132,106 +44,30 @@ int mapping_dm_uuid(const char *uuid, const char *name,
 	return len < 0 || len >= MAPPING_UUID_MAX ? -EINVAL : 0;
 }
 
-/*
- * Create, load and resume are three calls here: the library's create with a
- * table does the same in one, but its clean-up overwrites the errno.
- */
-static int create_empty(struct op *op, const char *name, const char *dm_uuid)
+static int create(struct op *op, const char *name, const char *dm_uuid,
+		  const struct mapping_table *t, bool read_only)
 {
-	_cleanup_task_ struct dm_task *t = NULL;
-	int r;
+	_cleanup_free_ char *params = NULL;
+	int r = mapping_params(t, &params);
+	const struct mapper_device d = {
+		.name = name,
+		.dm_uuid = dm_uuid,
+		.target = KMSC_TARGET_NAME,
+		.module = MODULE,
+		.len = t->len,
+		.params = params,
+		.read_only = read_only,
+	};
 
-	r = task_new(DM_DEVICE_CREATE, name, &t);
-	if (r < 0)
-		return fail(op, name, r);
-	if (!dm_task_set_uuid(t, dm_uuid) ||
-	    !dm_task_set_add_node(t, DM_ADD_NODE_ON_RESUME))
-		return -ENOMEM;
-	r = task_run(t);
-	if (r == -EBUSY)
-		return op_fail(op, -EEXIST, "there is a mapping '%s' already",
-			       name);
-	return r < 0 ? fail(op, name, r) : 0;
-}
-
-/* Does the kernel know the target? An absent one gives a bare -EINVAL. */
-static bool target_missing(void)
-{
-	_cleanup_task_ struct dm_task *t = NULL;
-	struct dm_versions *v, *last;
-
-	if (task_new(DM_DEVICE_LIST_VERSIONS, NULL, &t) < 0 || task_run(t) < 0)
-		return false;
-	v = dm_task_get_versions(t);
-	do {
-		if (!strcmp(v->name, KMSC_TARGET_NAME))
-			return false;
-		last = v;
-		v = (struct dm_versions *)(void *)((char *)v + v->next);
-	} while (last->next);
-	return true;
-}
-
-static int load(struct op *op, const char *name, uint64_t len,
-		const char *params, bool read_only)
-{
-	_cleanup_task_ struct dm_task *t = NULL;
-	int r;
-
-	r = task_new(DM_DEVICE_RELOAD, name, &t);
-	if (r < 0)
-		return r;
-	if (!dm_task_add_target(t, 0, len, KMSC_TARGET_NAME, params) ||
-	    (read_only && !dm_task_set_ro(t)))
-		return -ENOMEM;
-	r = task_run(t);
-	if (r == -EINVAL && target_missing()) {
-		op_next(op, "Run 'modprobe kmscrypt'.");
-		return op_fail(
-			op, -EOPNOTSUPP,
-			"the kernel has no target %s (module not loaded)",
-			KMSC_TARGET_NAME);
-	}
-	if (r == -EINVAL)
-		op_next(op, "The kernel log says what (dmesg).");
-	return r < 0 ? op_fail(op, r, "the kernel does not open '%s': %s", name,
-			       error_info(r)->message) :
-		       0;
-}
-
-static int resume(struct op *op, const char *name)
-{
-	_cleanup_task_ struct dm_task *t = NULL;
-	int r;
-
-	r = task_new(DM_DEVICE_RESUME, name, &t);
-	if (r < 0)
-		return r;
-	if (!dm_task_set_add_node(t, DM_ADD_NODE_ON_RESUME))
-		return -ENOMEM;
-	r = task_run_udev(t);
-	return r < 0 ? fail(op, name, r) : 0;
-}
-
-static int drop(const char *name, bool deferred)
-{
-	_cleanup_task_ struct dm_task *t = NULL;
-	int r;
-
-	r = task_new(DM_DEVICE_REMOVE, name, &t);
-	if (r < 0)
-		return r;
-	/* udev may hold it open for a moment; then it is tried again */
-	if (deferred ? !dm_task_deferred_remove(t) : !dm_task_retry_remove(t))
-		return -ENOMEM;
-	return task_run_udev(t);
+	return r < 0 ? r : mapper_create(op, &d);
 }
 
 int mapping_create(struct op *op, const char *name,
 		   const struct mapping_table *t, bool read_only)
 {
-	_cleanup_free_ char *params = NULL;
+	struct mapping_table own = *t;
 	char dm_uuid[MAPPING_UUID_MAX];
+	struct op unused;
 	int r;
 
 	if (!mapping_name_ok(name))
@@ -240,16 +76,14 @@ int mapping_create(struct op *op, const char *name,
 	r = mapping_dm_uuid(t->uuid, name, dm_uuid);
 	if (r < 0)
 		return op_fail(op, r, "the name '%s' is too long", name);
-	r = mapping_params(t, &params);
-	if (r == 0)
-		r = create_empty(op, name, dm_uuid);
+	if (*t->beneath)
+		r = dif_create(op, name, &own, read_only);
 	if (r < 0)
 		return r;
-	r = load(op, name, t->len, params, read_only);
-	if (r == 0)
-		r = resume(op, name);
-	if (r < 0)
-		(void)drop(name, false);
+	r = create(op, name, dm_uuid, &own, read_only);
+	op_init(&unused, 0);
+	if (r < 0 && *t->beneath)
+		(void)dif_remove(&unused, name, false);
 	return r;
 }
 
@@ -285,11 +119,11 @@ static int target_params(struct op *op, int type, const char *name, char **ret,
 	uint64_t start, len;
 	int r;
 
-	r = task_new(type, name, &t);
+	r = mapper_task(type, name, &t);
 	if (r == 0)
-		r = task_run(t);
+		r = mapper_run(t);
 	if (r < 0)
-		return fail(op, name, r);
+		return mapper_fail(op, name, r);
 	dm_get_next_target(t, NULL, &start, &len, &target, &params);
 	if (!target || strcmp(target, KMSC_TARGET_NAME) || !params)
 		return absent(op, name);
@@ -323,22 +157,16 @@ static int uuid_from_table(struct op *op, const char *name, char *ret)
 
 int mapping_info(struct op *op, const char *name, struct mapping *ret)
 {
-	_cleanup_task_ struct dm_task *t = NULL;
 	struct mapping m = { 0 };
 	struct dm_info info;
 	int r;
 
 	if (!mapping_name_ok(name))
 		return absent(op, name);
-	r = task_new(DM_DEVICE_INFO, name, &t);
-	if (r == 0)
-		r = task_run(t);
-	if (r < 0 && r != -ENXIO)
-		return fail(op, name, r);
-	if (r < 0 || !dm_task_get_info(t, &info) || !info.exists)
-		return absent(op, name);
+	r = mapper_info(op, name, &info, m.dm_uuid);
+	if (r < 0)
+		return r == -ENXIO ? absent(op, name) : r;
 	snprintf(m.name, sizeof(m.name), "%s", name);
-	snprintf(m.dm_uuid, sizeof(m.dm_uuid), "%s", dm_task_get_uuid(t) ?: "");
 	if (!parse_dm_uuid(m.dm_uuid, m.uuid)) {
 		r = uuid_from_table(op, name, m.uuid);
 		if (r < 0)
@@ -357,15 +185,26 @@ int mapping_info(struct op *op, const char *name, struct mapping *ret)
 int mapping_remove(struct op *op, const char *name, bool deferred)
 {
 	struct mapping m;
-	int r;
+	int r = mapping_info(op, name, &m);
 
-	r = mapping_info(op, name, &m);
+	if (r == -ENXIO) {
+		/* what a killed one left is the same to who closes it */
+		struct op words = *op;
+
+		r = dif_remove(op, name, deferred);
+		if (!r)
+			*op = words;
+		return r > 0 ? 0 : r ?: -ENXIO;
+	}
 	if (r < 0)
 		return r;
-	r = drop(name, deferred);
+	r = mapper_remove(name, deferred);
 	if (r == -EBUSY)
 		return op_fail(op, r, "'%s' is in use", name);
-	return r < 0 ? fail(op, name, r) : 0;
+	if (r < 0)
+		return mapper_fail(op, name, r);
+	r = dif_remove(op, name, deferred);
+	return r < 0 ? r : 0;
 }
 
 static int compare(const void *a, const void *b)
@@ -374,52 +213,42 @@ static int compare(const void *a, const void *b)
 		      ((const struct mapping *)b)->name);
 }
 
-static int append(struct mapping **list, size_t *n, const struct mapping *m)
-{
-	struct mapping *bigger;
+struct list {
+	struct mapping *items;
+	size_t n;
+};
 
-	bigger = reallocarray(*list, *n + 1, sizeof(**list));
+static int append(struct op *op, const char *name, void *arg)
+{
+	struct list *list = arg;
+	struct mapping *bigger, m;
+	int r = mapping_info(op, name, &m);
+
+	op_clear(op);
+	/* not ours, or removed in the meantime */
+	if (r)
+		return 0;
+	bigger = reallocarray(list->items, list->n + 1, sizeof(m));
 	if (!bigger)
 		return -ENOMEM;
-	bigger[*n] = *m;
-	*list = bigger;
-	++*n;
+	list->items = bigger;
+	list->items[list->n++] = m;
 	return 0;
 }
 
 int mapping_list(struct op *op, struct mapping **ret, size_t *ret_n)
 {
-	_cleanup_task_ struct dm_task *t = NULL;
-	struct mapping *list = NULL;
-	struct mapping m;
-	struct dm_names *d;
-	size_t n = 0;
-	int r;
+	struct list list = { 0 };
+	int r = mapper_each(op, append, &list);
 
-	r = task_new(DM_DEVICE_LIST, NULL, &t);
-	if (r == 0)
-		r = task_run(t);
-	if (r < 0)
-		return fail(op, "device-mapper", r);
-	d = dm_task_get_names(t);
-	while (d && d->dev) {
-		r = mapping_info(op, d->name, &m);
-		op_clear(op);
-		/* not ours, or removed in the meantime */
-		if (r == 0)
-			r = append(&list, &n, &m);
-		if (r == -ENOMEM) {
-			free(list);
-			return r;
-		}
-		if (!d->next)
-			break;
-		d = (struct dm_names *)(void *)((char *)d + d->next);
+	if (r < 0) {
+		free(list.items);
+		return r;
 	}
-	if (n)
-		qsort(list, n, sizeof(*list), compare);
-	*ret = list;
-	*ret_n = n;
+	if (list.n)
+		qsort(list.items, list.n, sizeof(*list.items), compare);
+	*ret = list.items;
+	*ret_n = list.n;
 	return 0;
 }
 
@@ -498,6 +327,7 @@ int mapping_device(struct op *op, const char *name,
 {
 	_cleanup_free_ char *params = NULL, *link = NULL, *found = NULL;
 	unsigned int major, minor;
+	dev_t dev;
 	int r;
 
 	r = target_text(op, DM_DEVICE_TABLE, name, &params);
@@ -506,7 +336,13 @@ int mapping_device(struct op *op, const char *name,
 	/* as the kernel writes it: cipher, key, iv_offset, device */
 	if (sscanf(params, "%*s %*s %*s %u:%u ", &major, &minor) != 2)
 		return op_fail(op, -EBADMSG, "%s has an odd table", name);
-	if (asprintf(&link, "/sys/dev/block/%u:%u", major, minor) < 0) {
+	dev = makedev(major, minor);
+	if (strstr(params, " integrity:"))
+		r = device_beneath(op, dev, &dev);
+	if (r < 0)
+		return r;
+	if (asprintf(&link, "/sys/dev/block/%u:%u", major(dev), minor(dev)) <
+	    0) {
 		link = NULL;
 		return -ENOMEM;
 	}
@@ -525,6 +361,12 @@ int mapping_resize(struct op *op, const char *name, uint64_t len,
 		   uint64_t *ret_before)
 {
 	_cleanup_free_ char *params = NULL;
+	struct mapper_device d = {
+		.name = name,
+		.target = KMSC_TARGET_NAME,
+		.module = MODULE,
+		.len = len,
+	};
 	struct mapping m;
 	int r;
 
@@ -535,8 +377,9 @@ int mapping_resize(struct op *op, const char *name, uint64_t len,
 	if (r < 0 || *ret_before == len)
 		return r;
 	/* The kernel has the key: the volume is open, so no KMS is asked. */
-	r = load(op, name, len, params, m.read_only);
-	return r < 0 ? r : resume(op, name);
+	d.params = params;
+	d.read_only = m.read_only;
+	return mapper_reload(op, &d);
 }
 
 int mapping_message(struct op *op, const char *name, const char *message,
@@ -549,14 +392,14 @@ int mapping_message(struct op *op, const char *name, const char *message,
 
 	r = mapping_info(op, name, &m);
 	if (r == 0)
-		r = task_new(DM_DEVICE_TARGET_MSG, name, &t);
+		r = mapper_task(DM_DEVICE_TARGET_MSG, name, &t);
 	if (r < 0)
 		return r;
 	if (!dm_task_set_sector(t, 0) || !dm_task_set_message(t, message))
 		return -ENOMEM;
-	r = task_run(t);
+	r = mapper_run(t);
 	if (r < 0)
-		return fail(op, name, r);
+		return mapper_fail(op, name, r);
 	if (!ret)
 		return 0;
 	answer = dm_task_get_message_response(t);

@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Mapped volumes, through libdevmapper, and the table line of the contract
- * (include/uapi/kmscrypt.h). No key ever passes here.
+ * Mapped volumes, and the table line of the contract (include/uapi/kmscrypt.h).
+ * No key ever passes here. One with integrity tags stands on a dm-integrity
+ * device of its own (dif.h), which comes and goes with it.
  *
- * libdevmapper's messages are never printed: the last one goes into op. The
- * errno of the kernel's ioctl is passed on unchanged: for a table that was
+ * The errno of the kernel's ioctl is passed on unchanged: for a table that was
  * refused it is the reason that the helper rejected the key with.
  *
  * All return -EOPNOTSUPP where there is no device-mapper.
- *
- * udev: waits for the cookie when udev runs; without it (no control socket,
- * or DM_DISABLE_UDEV set) libdevmapper makes the nodes.
  */
 #ifndef _VOLUME_MAPPING_H
 #define _VOLUME_MAPPING_H
@@ -93,7 +90,8 @@ int mapping_status(struct op *op, const char *name, char **ret);
 int mapping_table_text(struct op *op, const char *name, char **ret);
 
 /**
- * mapping_device() - path of the device below, by its kernel name
+ * mapping_device() - path of the device that has the data and, unless the
+ * registry says otherwise, the header; by its kernel name
  * Return: 0, -ENXIO, -ENODEV: it is gone, -errno.
  */
 int mapping_device(struct op *op, const char *name,

@@ -14,6 +14,7 @@
 
 #include "base/file.h"
 #include "volume/crew.h"
+#include "volume/dif.h"
 #include "volume/header.h"
 #include "volume/luks.h"
 #include "volume/scan.h"
@@ -79,10 +80,10 @@ static int fill(struct op *op, const struct luks_place *place,
 			       "%s has a LUKS2 header without a kmscrypt "
 			       "binding",
 			       place->device);
-	if (*h->segment.integrity)
+	if (*h->segment.integrity && allow_discards)
 		return op_fail(op, -EOPNOTSUPP,
-			       "%s has integrity tags; kmscrypt opens no such "
-			       "volume yet",
+			       "%s has integrity tags, so no discards can be "
+			       "passed on",
 			       place->device);
 	r = luks_data_sectors(op, place, h, &len);
 	if (!r)
@@ -161,6 +162,8 @@ static int map(struct op *op, const char *name, const struct mapping_table *t,
 	r = lock(op, t->uuid, &fd);
 	if (!r)
 		r = clear(op, name, t->uuid, ret_was);
+	if (!r && *t->beneath)
+		r = dif_clear(op, t->uuid);
 	return r || *ret_was ? r : mapping_create(op, name, t, read_only);
 }
 
@@ -218,7 +221,8 @@ static int open_known(struct op *op, const struct set *s, struct known *k,
 		return op_fail(op, -ENODEV, "%s is not a block device",
 			       place.device);
 	}
-	r = fill(op, &place, &h, s->o->allow_discards, &table);
+	r = fill(op, &place, &h, s->o->allow_discards && !*h.segment.integrity,
+		 &table);
 	if (!r)
 		r = map(op, k->name, &table, s->o->read_only, &was);
 	if (!r)

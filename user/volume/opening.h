@@ -52,8 +52,8 @@ struct opening {
 
 /**
  * opening_table() - read the header at @place, fill @ret
- * Return: 0; -ENODATA: no binding there; -EOPNOTSUPP: it has integrity tags;
- * -errno.
+ * Return: 0; -ENODATA: no binding there; -EOPNOTSUPP: integrity tags that
+ * kmscrypt has not, or discards with them; -errno.
  */
 int opening_table(struct op *op, const struct luks_place *place,
 		  bool allow_discards, struct mapping_table *ret);

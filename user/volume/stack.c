@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/op.h"
+#include "volume/device.h"
 #include "volume/mapping.h"
 
 #define SYSFS_PATH_MAX 512
@@ -37,26 +38,6 @@ static int add(struct op *op, struct stack *s, dev_t dev)
 	return 0;
 }
 
-/* "MAJOR:MINOR" of the device whose folder in sysfs is @folder */
-static int read_dev(const char *folder, dev_t *ret)
-{
-	_cleanup_free_ char *text = NULL;
-	char path[SYSFS_PATH_MAX];
-	unsigned int major, minor;
-	size_t len;
-	int r;
-
-	if (snprintf(path, sizeof(path), "%s/dev", folder) >= SYSFS_PATH_MAX)
-		return -ENAMETOOLONG;
-	r = file_read(path, 64, &text, &len);
-	if (r < 0)
-		return r;
-	if (sscanf(text, "%u:%u", &major, &minor) != 2)
-		return -EBADMSG;
-	*ret = makedev(major, minor);
-	return 0;
-}
-
 /* What stands on @dev right away. One that goes meanwhile is none. */
 static int add_holders(struct op *op, struct stack *s, dev_t dev)
 {
@@ -77,7 +58,7 @@ static int add_holders(struct op *op, struct stack *s, dev_t dev)
 		    snprintf(folder, sizeof(folder), "%s/%s", holders,
 			     entry->d_name) >= SYSFS_PATH_MAX)
 			continue;
-		if (!read_dev(folder, &holder))
+		if (!device_number(folder, &holder))
 			r = add(op, s, holder);
 	}
 	closedir(dir);

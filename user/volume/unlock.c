@@ -13,6 +13,7 @@
 #include "base/op.h"
 #include "kms/kms.h"
 #include "kms/silence.h"
+#include "volume/integrity.h"
 
 void unlock_plan_free(struct unlock_plan *plan)
 {
@@ -94,18 +95,25 @@ static int differs(struct op *op, const char *what)
  * All of this is public, so the words may say what differs. It proves nothing
  * about the header: the capsule does, and is compared with the same header.
  */
-static int check_segment(struct op *op, const struct segment *s,
+static int check_segment(struct op *op, const struct segment *segment,
 			 const struct unlock_request *req)
 {
-	if (strcmp(s->cipher, req->cipher))
+	struct segment s;
+	int r = integrity_view(op, segment, &s);
+
+	if (r < 0)
+		return r;
+	if (strcmp(s.integrity, req->integrity))
+		return differs(op, "integrity");
+	if (strcmp(s.cipher, req->cipher))
 		return differs(op, "cipher");
-	if (s->sector_size != req->sector_size)
+	if (s.sector_size != req->sector_size)
 		return differs(op, "sector size");
-	if (s->iv_tweak != req->iv_offset)
+	if (s.iv_tweak != req->iv_offset)
 		return differs(op, "iv_offset");
-	if (s->offset % 512 || s->offset / 512 != req->offset)
+	if (s.offset % 512 || s.offset / 512 != req->offset)
 		return differs(op, "offset");
-	if (s->size && req->len > s->size / 512)
+	if (s.size && req->len > s.size / 512)
 		return differs(op, "length");
 	return 0;
 }

@@ -35,6 +35,7 @@ struct unlock_request {
 	uint64_t offset; /* 512-byte sectors */
 	uint64_t len; /* 512-byte sectors */
 	uint32_t flags; /* KMSC_DESC_* */
+	char integrity[KMSC_INTEGRITY_MAX]; /* <tag bytes>:aead, "": none */
 };
 
 enum unlock_flags {
