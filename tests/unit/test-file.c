@@ -165,6 +165,7 @@ static void test_lock(void **state)
 		_exit(file_lock(path, 50) == -EBUSY ? 0 : 1);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+	assert_int_equal(file_lock_shared(path, 50), -EBUSY);
 	/* who waits gets it */
 	pid = fork();
 	if (pid == 0) {
@@ -176,6 +177,24 @@ static void test_lock(void **state)
 	close(fd);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
+	assert_int_equal(file_remove(path), 0);
+}
+
+static void test_lock_shared(void **state)
+{
+	_cleanup_free_ char *path = in_home("lock");
+	_cleanup_close_ int one = file_lock_shared(path, 0);
+	_cleanup_close_ int two = file_lock_shared(path, 0);
+	_cleanup_close_ int alone = -1;
+
+	(void)state;
+	assert_true(one >= 0 && two >= 0);
+	assert_int_equal(file_lock(path, 50), -EBUSY);
+	file_close_fd(&one);
+	assert_int_equal(file_lock(path, 50), -EBUSY);
+	file_close_fd(&two);
+	alone = file_lock(path, 50);
+	assert_true(alone >= 0);
 	assert_int_equal(file_remove(path), 0);
 }
 
@@ -218,6 +237,7 @@ int main(void)
 		cmocka_unit_test(test_bad_paths),
 		cmocka_unit_test(test_mkdirs),
 		cmocka_unit_test(test_lock),
+		cmocka_unit_test(test_lock_shared),
 		cmocka_unit_test(test_places),
 	};
 	int r;

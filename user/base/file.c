@@ -226,7 +226,7 @@ static int64_t now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-int file_lock(const char *path, int timeout_ms)
+static int take_lock(const char *path, int timeout_ms, int how)
 {
 	_cleanup_close_ int fd = -1;
 	int64_t end = now_ms() + timeout_ms;
@@ -235,7 +235,7 @@ int file_lock(const char *path, int timeout_ms)
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+	while (flock(fd, how | LOCK_NB) < 0) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return -errno;
 		if (now_ms() >= end)
@@ -245,4 +245,14 @@ int file_lock(const char *path, int timeout_ms)
 	ret = fd;
 	fd = -1;
 	return ret;
+}
+
+int file_lock(const char *path, int timeout_ms)
+{
+	return take_lock(path, timeout_ms, LOCK_EX);
+}
+
+int file_lock_shared(const char *path, int timeout_ms)
+{
+	return take_lock(path, timeout_ms, LOCK_SH);
 }

@@ -58,6 +58,9 @@ int file_remove(const char *path);
  */
 int file_lock(const char *path, int timeout_ms);
 
+/** file_lock_shared() - the same, with others that take it shared */
+int file_lock_shared(const char *path, int timeout_ms);
+
 static inline void file_free_charp(char **p)
 {
 	free(*p);

@@ -73,6 +73,7 @@ int cmd_enroll(struct cli *cli)
 	_cleanup_secret_ struct secret key = SECRET_EMPTY;
 	_cleanup_kms_ struct kms *kms = NULL;
 	_cleanup_free_ char *device = NULL;
+	_cleanup_close_ int hold = -1;
 	struct enroll e = { .generation = &g, .key = &key };
 	struct luks_place place = { 0 };
 	int r = options_entry(cli, &e.entry);
@@ -86,7 +87,10 @@ int cmd_enroll(struct cli *cli)
 		return r;
 	/* People and argon2id are slow; the KMS has its whole time. */
 	op_init(&cli->op, cli->timeout_ms);
-	r = entry_open(cli, e.entry, &g, &kms);
+	/* No kms set that would end the generation before it is bound. */
+	r = config_hold(&cli->op, &hold);
+	if (!r)
+		r = entry_open(cli, e.entry, &g, &kms);
 	e.kms = kms;
 	e.accept = options_has(cli, OPT_ACCEPT_HEADER);
 	if (!r)

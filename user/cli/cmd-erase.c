@@ -14,6 +14,7 @@
 #include "cli/volume-use.h"
 #include "volume/keyslots.h"
 #include "volume/luks.h"
+#include "volume/places.h"
 #include "volume/probe.h"
 #include "volume/registry.h"
 
@@ -76,12 +77,38 @@ static int check(struct cli *cli, const struct luks_place *place,
 	return r ? r : probe_unused(&cli->op, place->device);
 }
 
+/*
+ * Last: until then the registry says that it was ours. Where the registry has
+ * the volume elsewhere this was a copy, and the record is the other's: its pins,
+ * and what keeps the generation that it needs.
+ */
+static int forget(struct cli *cli, const struct luks_place *place,
+		  const char *uuid)
+{
+	struct registry_volume v = { 0 };
+	_cleanup_close_ int lock = -1;
+	int r = registry_lock(&cli->op, &lock);
+
+	if (!r)
+		r = registry_load(&cli->op, uuid, &v);
+	if (!r && *v.device && !places_is_known(place, &v)) {
+		output_note(cli,
+			    "the registry keeps volume %s, which it has at %s; "
+			    "if that is lost, too: 'kmscrypt forget %s'",
+			    uuid, v.device, uuid);
+		return 0;
+	}
+	op_clear(&cli->op);
+	return !r || r == -ENOENT || r == -EBADMSG ?
+		       registry_remove(&cli->op, uuid) :
+		       r;
+}
+
 int cmd_erase(struct cli *cli)
 {
 	_cleanup_header_ struct header h = { 0 };
 	_cleanup_free_ char *device = NULL;
 	_cleanup_free_ char *question = NULL;
-	_cleanup_close_ int lock = -1;
 	struct keyslots_erased erased;
 	struct luks_place place = { 0 };
 	int r = volume_absolute(cli, cli->args[0], &device);
@@ -99,10 +126,7 @@ int cmd_erase(struct cli *cli)
 	r = terminal_confirm(cli, question);
 	if (!r)
 		r = keyslots_erase(&cli->op, &place, h.uuid, &erased);
-	/* Last: until then the registry says that it was ours. */
 	if (!r)
-		r = registry_lock(&cli->op, &lock);
-	if (!r)
-		r = registry_remove(&cli->op, h.uuid);
+		r = forget(cli, &place, h.uuid);
 	return r ? r : report(cli, device, h.uuid, &erased);
 }

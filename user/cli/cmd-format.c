@@ -79,6 +79,7 @@ int cmd_format(struct cli *cli)
 	_cleanup_header_ struct header h = { 0 };
 	_cleanup_kms_ struct kms *kms = NULL;
 	_cleanup_free_ char *device = NULL;
+	_cleanup_close_ int hold = -1;
 	struct create c = { .generation = &g };
 	struct luks_place place = { 0 };
 	int r = parse(cli, &c);
@@ -89,6 +90,9 @@ int cmd_format(struct cli *cli)
 		r = options_has(cli, OPT_FORCE) ?
 			    probe_unused(&cli->op, device) :
 			    probe_empty(&cli->op, device);
+	/* No kms set that would end the generation before it is bound. */
+	if (!r)
+		r = config_hold(&cli->op, &hold);
 	/* Before anything is overwritten. */
 	if (!r)
 		r = entry_open(cli, c.entry, &g, &kms);

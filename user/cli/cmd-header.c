@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/volume-table.h"
 #include "cli/volume-use.h"
+#include "kms/config.h"
 #include "volume/backup.h"
 #include "volume/luks.h"
 #include "volume/probe.h"
@@ -89,9 +90,13 @@ int cmd_header_restore(struct cli *cli)
 	_cleanup_free_ char *device = NULL;
 	const char *file = cli->args[1];
 	struct luks_place place = { 0 };
+	_cleanup_close_ int hold = -1;
 	int r = volume_absolute(cli, cli->args[0], &device);
 
 	place.device = device;
+	/* No kms set that would end the generation that the backup has. */
+	if (!r)
+		r = config_hold(&cli->op, &hold);
 	if (!r)
 		r = check_unused(cli, device, file);
 	if (!r)

@@ -4,12 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/lease-options.h"
 #include "cli/output.h"
 #include "cli/volume-table.h"
 #include "cli/volume-use.h"
+#include "kms/config.h"
 #include "volume/bindings.h"
 #include "volume/luks.h"
 #include "volume/mapping.h"
@@ -105,6 +107,19 @@ static void renew_all(struct cli *cli, const char *uuid)
 	free(all);
 }
 
+static int change_lease(struct cli *cli, const struct luks_place *place,
+			const struct bindings_lease *lease,
+			struct bindings_change *change)
+{
+	_cleanup_close_ int hold = -1;
+	int r;
+
+	op_init(&cli->op, cli->timeout_ms);
+	/* No kms set meanwhile that moves the bindings. */
+	r = config_hold(&cli->op, &hold);
+	return r ? r : bindings_relet(&cli->op, place, lease, change);
+}
+
 int cmd_lease(struct cli *cli)
 {
 	_cleanup_where_ struct volume_where where = { 0 };
@@ -123,10 +138,8 @@ int cmd_lease(struct cli *cli)
 		r = bindings_lease(&cli->op, &place, &lease, &change);
 	if (!r && lease_options_given(cli)) {
 		r = lease_options_apply(cli, &lease);
-		if (!r) {
-			op_init(&cli->op, cli->timeout_ms);
-			r = bindings_relet(&cli->op, &place, &lease, &change);
-		}
+		if (!r)
+			r = change_lease(cli, &place, &lease, &change);
 		if (!r && change.changed)
 			renew_all(cli, change.uuid);
 	}

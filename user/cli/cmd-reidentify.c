@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/volume-table.h"
 #include "cli/volume-use.h"
+#include "kms/config.h"
 #include "volume/header.h"
 #include "volume/identity.h"
 #include "volume/luks.h"
@@ -46,6 +47,7 @@ int cmd_reidentify(struct cli *cli)
 {
 	_cleanup_header_ struct header h = { 0 };
 	_cleanup_free_ char *device = NULL;
+	_cleanup_close_ int hold = -1;
 	struct identity id = {
 		.accept = options_has(cli, OPT_ACCEPT_HEADER),
 		.force = options_has(cli, OPT_FORCE),
@@ -63,6 +65,9 @@ int cmd_reidentify(struct cli *cli)
 					"on asking for the old UUID.");
 	if (!r)
 		r = probe_unused(&cli->op, device);
+	/* No kms set that would move or end what the bindings are sealed with. */
+	if (!r)
+		r = config_hold(&cli->op, &hold);
 	if (!r)
 		r = identity_renew(&cli->op, &place, &id);
 	return r ? r : report(cli, device, &id);

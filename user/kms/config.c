@@ -130,20 +130,17 @@ static void free_names(char **names, size_t n)
 	free(names);
 }
 
-/* "<entry name>.json", or NULL for any other file and when out of memory */
-static char *name_of(const char *file)
+/* "<entry name>.json"; false for any other file */
+static bool name_of(const char *file, char ret[CONFIG_ENTRY_NAME_MAX])
 {
 	size_t len = strlen(file);
-	char *name;
 
-	if (len < sizeof(suffix) || strcmp(file + len - 5, suffix) != 0)
-		return NULL;
-	name = strndup(file, len - 5);
-	if (name && !config_name_ok(name)) {
-		free(name);
-		name = NULL;
-	}
-	return name;
+	if (len < sizeof(suffix) || strcmp(file + len - 5, suffix) != 0 ||
+	    len - 5 >= CONFIG_ENTRY_NAME_MAX)
+		return false;
+	memcpy(ret, file, len - 5);
+	ret[len - 5] = '\0';
+	return config_name_ok(ret);
 }
 
 static int list_folder(DIR *dir, char ***ret_names, size_t *ret_n)
@@ -152,20 +149,27 @@ static int list_folder(DIR *dir, char ***ret_names, size_t *ret_n)
 	char **names = NULL;
 	size_t n = 0;
 
-	while ((d = readdir(dir))) {
-		char *name = name_of(d->d_name);
+	while ((errno = 0, d = readdir(dir))) {
+		char name[CONFIG_ENTRY_NAME_MAX];
 		char **more;
 
-		if (!name)
+		if (!name_of(d->d_name, name))
 			continue;
 		more = reallocarray(names, n + 1, sizeof(*names));
-		if (!more) {
-			free(name);
-			free_names(names, n);
-			return -ENOMEM;
-		}
+		if (!more)
+			break;
 		names = more;
-		names[n++] = name;
+		names[n] = strdup(name);
+		if (!names[n])
+			break;
+		n++;
+	}
+	/* Half a list would pass for all that there is. */
+	if (errno) {
+		int r = -errno;
+
+		free_names(names, n);
+		return r;
 	}
 	if (n)
 		qsort(names, n, sizeof(*names), by_name);
@@ -195,7 +199,7 @@ int config_list(struct op *op, char ***ret_names, size_t *ret_n)
 	}
 	r = list_folder(dir, ret_names, ret_n);
 	closedir(dir);
-	return r;
+	return r ? op_fail(op, r, "cannot read %s: %s", path, strerror(-r)) : 0;
 }
 
 int config_save(struct op *op, const struct entry *e)
@@ -331,7 +335,8 @@ int config_current(struct op *op, const char *name, struct generation *ret)
 		       name);
 }
 
-int config_lock(struct op *op, int *ret_fd)
+static int lock(struct op *op, int (*how)(const char *path, int timeout_ms),
+		int *ret_fd)
 {
 	_cleanup_free_ char *path = NULL;
 	int64_t left;
@@ -344,13 +349,23 @@ int config_lock(struct op *op, int *ret_fd)
 	if (left < 0)
 		return (int)left;
 	r = file_mkdirs(path);
-	fd = r < 0 ? r : file_lock(path, (int)left);
+	fd = r < 0 ? r : how(path, (int)left);
 	if (fd == -EBUSY)
 		return op_fail(op, fd,
-			       "another kmscrypt is changing the KMS entries");
+			       "another kmscrypt works with the KMS entries");
 	if (fd < 0)
 		return op_fail(op, fd, "cannot lock %s: %s", path,
 			       strerror(-fd));
 	*ret_fd = fd;
 	return 0;
+}
+
+int config_lock(struct op *op, int *ret_fd)
+{
+	return lock(op, file_lock, ret_fd);
+}
+
+int config_hold(struct op *op, int *ret_fd)
+{
+	return lock(op, file_lock_shared, ret_fd);
 }

@@ -139,12 +139,14 @@ int config_drop_credentials(struct op *op, const char *id);
 
 /**
  * config_sweep() - remove credentials that no entry names
+ * @needed:	is generation @id needed nevertheless? Its entry may have been put
+ *		away, or lost: a local key that goes is gone for good
  *
  * A kill between an entry and its credentials leaves them. Hold config_lock().
  * Does nothing while an entry cannot be read: the credentials may be its own.
  * Return: 0, -errno.
  */
-int config_sweep(struct op *op);
+int config_sweep(struct op *op, bool (*needed)(const char *id));
 
 /** config_login_name() - "token", "approle", "kubernetes", "cert" */
 const char *config_login_name(enum vault_login login);
@@ -160,5 +162,13 @@ int config_read_jwt(const char *path, struct secret *ret);
 
 /** config_lock() - serialise writers of entries; close the descriptor. */
 int config_lock(struct op *op, int *ret_fd);
+
+/**
+ * config_hold() - as long as the descriptor is open no writer of entries works
+ *
+ * For whoever writes a binding of a generation into a header: until the
+ * registry knows of it nobody would miss that generation. Many at a time.
+ */
+int config_hold(struct op *op, int *ret_fd);
 
 #endif

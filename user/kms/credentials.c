@@ -226,7 +226,8 @@ static int is_named(struct op *op, char **names, size_t n, const char *id)
 	return 0;
 }
 
-static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n)
+static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n,
+			bool (*needed)(const char *id))
 {
 	struct dirent *d;
 	int r = 0;
@@ -235,7 +236,7 @@ static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n)
 		if (!wrapped_entry_ok(d->d_name))
 			continue;
 		r = is_named(op, names, n, d->d_name);
-		if (!r)
+		if (!r && !needed(d->d_name))
 			r = config_drop_credentials(op, d->d_name);
 		else if (r > 0)
 			r = 0;
@@ -243,7 +244,7 @@ static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n)
 	return r;
 }
 
-int config_sweep(struct op *op)
+int config_sweep(struct op *op, bool (*needed)(const char *id))
 {
 	_cleanup_free_ char *path = credential_path(NULL, NULL);
 	char **names;
@@ -258,7 +259,7 @@ int config_sweep(struct op *op)
 		return errno == ENOENT ? 0 : failed(op, -errno, "open", path);
 	r = config_list(op, &names, &n);
 	if (!r) {
-		r = sweep_folder(op, dir, names, n);
+		r = sweep_folder(op, dir, names, n, needed);
 		for (size_t i = 0; i < n; i++)
 			free(names[i]);
 		free(names);

@@ -32,8 +32,10 @@ struct binding {
 	int token; /* LUKS2 token number, -1: not on disk yet */
 	/*
 	 * 0, or the negative errno of reading it (-EBADMSG) with the words in
-	 * @why; then only @token is valid. One damaged binding must not take
-	 * a good one beside it down.
+	 * @why; then only @token is valid, and wrapped.entry, which is "" where
+	 * the token names none: a newer kmscrypt may read it, and needs that
+	 * generation. One damaged binding must not take a good one beside it
+	 * down.
 	 */
 	int err;
 	char why[BINDING_WHY_MAX];

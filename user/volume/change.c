@@ -48,6 +48,28 @@ void change_free(struct change *c)
 	c->n = 0;
 }
 
+/* Does the registry have a volume that is bound to generation @id, or may be? */
+static bool is_needed(const char *id)
+{
+	char **uuids = NULL;
+	size_t n = 0;
+	struct op op;
+	bool needed;
+
+	op_init(&op, 0);
+	needed = registry_list(&op, &uuids, &n) != 0;
+	for (size_t i = 0; i < n; i++) {
+		struct scan_item item = { 0 };
+
+		needed = needed || scan_record(&op, uuids[i], &item) ||
+			 scan_refers(&item, id);
+		scan_item_free(&item);
+		free(uuids[i]);
+	}
+	free(uuids);
+	return needed;
+}
+
 /* Lock and entry. */
 static int begin(struct op *op, struct change *c, struct work *w,
 		 bool may_be_new)
@@ -57,7 +79,7 @@ static int begin(struct op *op, struct change *c, struct work *w,
 	if (r)
 		return r;
 	/* What an earlier run was killed over. It stands in nobody's way. */
-	if (!c->dry_run && config_sweep(op))
+	if (!c->dry_run && config_sweep(op, is_needed))
 		op_clear(op);
 	r = config_load(op, c->name, &w->entry);
 	if (r == -ENODATA && may_be_new) {

@@ -67,6 +67,7 @@ struct job {
 	struct header header;
 	struct rebind_step *step;
 	bool copy;
+	uint64_t pinned; /* generations that the registry has it bound to */
 };
 
 static uint64_t refs_of(const struct entry *e, const struct scan_item *item)
@@ -77,6 +78,53 @@ static uint64_t refs_of(const struct entry *e, const struct scan_item *item)
 		if (scan_refers(item, e->generations[i].id))
 			refs |= UINT64_C(1) << i;
 	return refs;
+}
+
+/* The same of what the registry has pinned for the volume. */
+static uint64_t refs_pinned(const struct entry *e, const char *uuid)
+{
+	struct scan_item item;
+	uint64_t refs = ~UINT64_C(0);
+	struct op op;
+
+	op_init(&op, 0);
+	if (!scan_record(&op, uuid, &item))
+		refs = refs_of(e, &item);
+	scan_item_free(&item);
+	return refs;
+}
+
+/* Of these generations, those that are to end. */
+static uint64_t retiring(const struct entry *e, uint64_t refs)
+{
+	for (size_t i = 0; i < e->ngenerations; i++)
+		if (e->generations[i].state == GENERATION_CURRENT)
+			refs &= ~(UINT64_C(1) << i);
+	return refs;
+}
+
+/*
+ * A header that says nothing of a generation that the registry has pinned may
+ * be an old copy that was put back: the newer one, wherever it is, needs that.
+ */
+static void job_doubt(struct fleet *f, struct job *j)
+{
+	struct rebind_step *step = j->step;
+
+	if (!j->item.registered || (!step->err && step->outcome))
+		return;
+	j->pinned = retiring(f->entry, refs_pinned(f->entry, j->item.uuid));
+	if (step->err || !j->pinned)
+		return;
+	op_next(&step->op,
+		"If the header is the right one: 'kmscrypt unbind %s --name "
+		"%s'. If not, put the newer one back.",
+		j->item.device, f->change->name);
+	step->err = op_fail(&step->op, -EKEYREJECTED,
+			    "the registry knows the volume as bound to entry "
+			    "'%s', and its header does not (it may be an old "
+			    "copy)",
+			    f->change->name);
 }
 
 static void job_close(struct job *j)
@@ -170,7 +218,7 @@ static void post(struct fleet *f, struct crew_post *to, size_t index,
 	r.lost = item->err;
 	r.err = j->step->err;
 	r.outcome = j->step->outcome;
-	r.refs = refs_of(f->entry, item);
+	r.refs = refs_of(f->entry, item) | j->pinned;
 	/* A device may be anybody's; what was named has to be a volume. */
 	r.ours = p->named || (r.refs && !(item->err && p->path));
 	r.oldest = rebind_oldest(&f->rebind, &j->header);
@@ -214,6 +262,7 @@ static void work(struct crew_post *to, size_t from, size_t end, bool alone,
 		}
 		jobs_do(f, jobs, steps, n);
 		for (size_t i = 0; i < n; i++) {
+			job_doubt(f, &jobs[i]);
 			post(f, to, from + i, &jobs[i]);
 			job_close(&jobs[i]);
 			scan_item_free(&jobs[i].item);
@@ -274,9 +323,13 @@ static void take(const void *result, void *arg)
 	const struct places_item *p = &f->places.list[r->index];
 
 	f->seen[r->index] = true;
-	if (p->path && !r->err && !r->copy)
+	/* One that has nothing of the entry is not what the registry means. */
+	if (p->path && !r->err && !r->copy && r->outcome)
 		memcpy(f->found[f->nfound++], r->uuid, sizeof(r->uuid));
 	f->change->looked++;
+	/* A device that cannot be read now, and was none of the registry's. */
+	if (p->path && r->lost && r->err != -ENODATA && r->err != -EBADMSG)
+		f->refs |= r->refs;
 	if (!p->path && r->lost && r->refs)
 		lose(f, r);
 	else if (r->ours)
@@ -303,7 +356,8 @@ static void count_rest(struct fleet *f)
 		const struct places_item *p = &f->places.list[i];
 		struct result r = { .index = i, .err = -ECHILD };
 
-		if (f->seen[i] || (p->path && !p->named))
+		/* Also a device that nobody named: whose was it? */
+		if (f->seen[i])
 			continue;
 		r.refs = ~UINT64_C(0);
 		snprintf(r.uuid, sizeof(r.uuid), "%s", p->uuid);

@@ -250,6 +250,16 @@ static int parse_data(struct op *op, struct json_object *root,
 	return parse_digest(op, found, &ret->digest);
 }
 
+/* Of a binding that is not ours to read: what it needs all the same. */
+static void note_entry(struct json_object *obj, struct wrapped *ret)
+{
+	char id[sizeof(ret->entry)];
+
+	if (json_get_string(obj, "entry", id, sizeof(id)) == 0 &&
+	    wrapped_entry_ok(id))
+		memcpy(ret->entry, id, sizeof(id));
+}
+
 static int parse_token(struct op *op, struct json_object *obj, int number,
 		       struct binding *ret)
 {
@@ -269,6 +279,7 @@ static int parse_token(struct op *op, struct json_object *obj, int number,
 		return r;
 	if (r < 0) {
 		ret->err = r;
+		note_entry(obj, &ret->wrapped);
 		snprintf(ret->why, sizeof(ret->why), "%.*s",
 			 (int)sizeof(ret->why) - 1, inner.detail);
 	}

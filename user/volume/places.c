@@ -205,18 +205,32 @@ int places_find(struct op *op, const char *const *paths, size_t npaths,
 	return r;
 }
 
+/* Of two places: 1: they are the same, 0: not, -errno: one is not there. */
+static int same_place(const struct luks_place *place,
+		      const struct registry_volume *v)
+{
+	struct places_item here = { 0 }, known = { 0 };
+	int r = identify(place->header ?: place->device, &here.dev, &here.ino);
+
+	if (!r)
+		r = identify(*v->header ? v->header : v->device, &known.dev,
+			     &known.ino);
+	return r ? r : by_identity(&here, &known) == 0;
+}
+
+bool places_is_known(const struct luks_place *place,
+		     const struct registry_volume *v)
+{
+	return same_place(place, v) == 1;
+}
+
 bool places_is_copy(const struct luks_place *place, const struct header *h,
 		    const struct registry_volume *v)
 {
-	struct places_item here = { 0 }, known = { 0 };
 	struct stat st;
 
 	if (!place->header && !stat(place->device, &st) &&
 	    S_ISREG(st.st_mode) && (uint64_t)st.st_size <= h->segment.offset)
 		return true;
-	if (identify(place->header ?: place->device, &here.dev, &here.ino) ||
-	    identify(*v->header ? v->header : v->device, &known.dev,
-		     &known.ino))
-		return false;
-	return by_identity(&here, &known) != 0;
+	return same_place(place, v) == 0;
 }

@@ -62,4 +62,8 @@ int places_load(struct op *op, const struct places_item *p,
 bool places_is_copy(const struct luks_place *place, const struct header *h,
 		    const struct registry_volume *v);
 
+/** places_is_known() - is @place where record @v has the volume? */
+bool places_is_known(const struct luks_place *place,
+		     const struct registry_volume *v);
+
 #endif

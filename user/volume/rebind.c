@@ -344,6 +344,27 @@ static void count(struct rebind *b, const struct header *h, size_t *ret_old,
 	}
 }
 
+/* A source's binding that this program cannot read, or NULL. */
+static const struct binding *find_unreadable(const struct rebind *b,
+					     const struct header *h)
+{
+	for (size_t i = 0; i < h->nbindings; i++)
+		for (size_t k = 0; h->bindings[i].err && k < b->nsources; k++)
+			if (!strcmp(b->sources[k].generation.id,
+				    h->bindings[i].wrapped.entry))
+				return &h->bindings[i];
+	return NULL;
+}
+
+/* It is not moved, so its generation is needed on: that has to be said. */
+static int check_unreadable(struct op *op, const struct rebind *b,
+			    const struct header *h)
+{
+	const struct binding *bad = find_unreadable(b, h);
+
+	return bad ? op_fail(op, bad->err, "%s", bad->why) : 0;
+}
+
 bool rebind_is_copy(struct op *op, const struct header *h,
 		    const struct luks_place *place)
 {
@@ -368,7 +389,7 @@ int rebind_volume(struct op *op, struct rebind *b,
 	count(b, &h, &olds, &news);
 	if (!olds) {
 		*ret = news ? REBIND_CURRENT : REBIND_NOTHING;
-		return 0;
+		return check_unreadable(op, b, &h);
 	}
 	b->copy = rebind_is_copy(op, &h, place);
 	r = target_open(op, b);
@@ -392,9 +413,10 @@ int rebind_volume(struct op *op, struct rebind *b,
 		r = pin(op, b, &h, place, &c);
 	if (!r)
 		r = remove_old(op, b, place, &h);
-	if (!r)
-		*ret = REBIND_DONE;
-	return r;
+	if (r)
+		return r;
+	*ret = REBIND_DONE;
+	return check_unreadable(op, b, &h);
 }
 
 int rebind_prove(struct op *op, struct rebind *b,
@@ -420,7 +442,7 @@ bool rebind_moves(struct rebind *b, const struct header *h)
 	size_t olds, news;
 
 	count(b, h, &olds, &news);
-	return olds;
+	return olds || find_unreadable(b, h);
 }
 
 enum rebind_outcome rebind_look(struct rebind *b, const struct header *h,

@@ -127,7 +127,7 @@ static int take_header(struct op *op, struct scan_item *item,
 	memcpy(item->label, h->label, sizeof(item->label));
 	item->nids = 0;
 	for (size_t i = 0; i < h->nbindings; i++)
-		if (!h->bindings[i].err)
+		if (*h->bindings[i].wrapped.entry)
 			add_id(item, h->bindings[i].wrapped.entry);
 	return 0;
 }
@@ -320,10 +320,13 @@ int scan_block(int (*fn)(const char *path, void *arg), void *arg)
 
 	/* No sysfs, no devices: a container. */
 	if (!dir)
-		return 0;
-	while (!r && (d = readdir(dir)))
+		return errno == ENOENT ? 0 : -errno;
+	while (!r && (errno = 0, d = readdir(dir)))
 		if (*d->d_name != '.')
 			r = block_device(d->d_name, fn, arg);
+	/* Half a list would pass for all that there is. */
+	if (!r)
+		r = -errno;
 	closedir(dir);
 	return r;
 }
