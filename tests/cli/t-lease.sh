@@ -98,4 +98,27 @@ ok "it was killed in many places" [ "$KILLS" -gt 10 ]
 ok "... and at last it ran through" [ "$STATUS" = 0 ]
 ok "the volume opens after each kill" [ "$LOST" = 0 ]
 ok "running it again finishes" [ "$STUCK" = 0 ]
+
+# --- a KMS that wraps what it cannot unwrap ---
+# shellcheck disable=SC2034
+{
+	PORT=$(bad_server_start spoils --mode good) || exit 1
+	KMIP_ADDR=127.0.0.1:$PORT KMIP_CACERT=$SERVERS_PKI/ca.pem
+	KMIP_CERT=$SERVERS_PKI/client.pem KMIP_KEY=$SERVERS_PKI/client.key
+}
+ok "KMIP" set_kmip some-uid --name kmip
+a=$(image spoilt)
+k format "$a" --name kmip
+key=$(key_of "$a")
+bad_server_order spoils --mode flip --operation 1f
+ends 6 "what is wrapped wrongly" lease "$a" --lease 100
+says "cannot unwrap what it has just wrapped" "... is noticed"
+ok "... and not put in the place of what works" opens "$a" "$key"
+k bind "$a" --name second
+cp "$a" "$CLI_DIR/copy.img"
+ends 6 "... nor by reidentify" reidentify "$CLI_DIR/copy.img"
+ok "... which opens" opens "$CLI_DIR/copy.img" "$key"
+bad_server_order spoils --mode good
+ends 0 "... and is done when it works again" reidentify "$CLI_DIR/copy.img"
+bad_server_stop spoils
 cli_end

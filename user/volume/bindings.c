@@ -355,8 +355,8 @@ static int rewrite(struct op *op, const struct luks_place *place,
 	int r = kms_open(op, &from->generation, &kms);
 
 	if (!r)
-		r = unlock_wrap(op, kms, &plan->header, c, binding_flags(old),
-				old, &fresh);
+		r = unlock_wrap_proven(op, kms, &plan->header, c,
+				       binding_flags(old), old, &fresh);
 	/* One write that is there or not: no moment without a binding. */
 	if (!r)
 		r = luks_replace(op, place, plan->header.uuid, old, &fresh);

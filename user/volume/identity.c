@@ -261,8 +261,8 @@ static int seal(struct work *w, struct part *p, bool beside)
 	int r;
 
 	p->capsule.epoch = w->epoch++;
-	r = unlock_wrap(w->op, p->kms, &w->target, &p->capsule,
-			binding_flags(p->binding), p->binding, &fresh);
+	r = unlock_wrap_proven(w->op, p->kms, &w->target, &p->capsule,
+			       binding_flags(p->binding), p->binding, &fresh);
 	if (r)
 		return r;
 	return beside ? luks_add(w->op, w->place, uuid, &fresh) :

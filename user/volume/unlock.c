@@ -389,3 +389,30 @@ int unlock_wrap(struct op *op, struct kms *kms, const struct header *h,
 	*ret = b;
 	return 0;
 }
+
+int unlock_wrap_proven(struct op *op, struct kms *kms, const struct header *h,
+		       struct capsule *c, uint32_t flags,
+		       const struct binding *like, struct binding *ret)
+{
+	_cleanup_binding_ struct binding b = { .token = -1 };
+	_cleanup_capsule_ struct capsule got = { 0 };
+	int r = unlock_wrap(op, kms, h, c, flags, like, &b);
+
+	if (r < 0)
+		return r;
+	r = unlock_unwrap(op, kms, h, &b, &got);
+	if (!r && (got.epoch != c->epoch || !secret_equal(&got.key, &c->key)))
+		r = -EKEYREJECTED;
+	if (r == -EKEYREJECTED) {
+		op_next(op, "Run 'kmscrypt kms check'; the binding that there "
+			    "was is still there.");
+		return op_fail(
+			op, r,
+			"the KMS cannot unwrap what it has just wrapped");
+	}
+	if (r < 0)
+		return r;
+	*ret = b;
+	b = (struct binding){ .token = -1 };
+	return 0;
+}

@@ -149,4 +149,15 @@ int unlock_wrap(struct op *op, struct kms *kms, const struct header *h,
 		struct capsule *c, uint32_t flags, const struct binding *like,
 		struct binding *ret);
 
+/**
+ * unlock_wrap_proven() - the same, and unwrap it again
+ *
+ * For a binding that takes the place of one that works: what the KMS has
+ * wrapped wrongly must not be written over that.
+ * Return: as unlock_wrap(); -EKEYREJECTED: it gives something else.
+ */
+int unlock_wrap_proven(struct op *op, struct kms *kms, const struct header *h,
+		       struct capsule *c, uint32_t flags,
+		       const struct binding *like, struct binding *ret);
+
 #endif
