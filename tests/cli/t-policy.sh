@@ -158,7 +158,7 @@ k_other() {
 
 # A volume that a third host has made under the same key
 more_volumes() {
-	local c key
+	local c key old
 	cli_root c
 	set_vault
 	c=$(image third)
@@ -169,6 +169,12 @@ more_volumes() {
 	ok "... once it is named" policy_set --open-only --volume "$c"
 	ok "... it does" opens "$c" "$key"
 	ok "... the first, too" opens "$1" "$KEY_A"
+	old=$(cat "$CLI_DIR/policy-token")
+	use_policy "$(line decrypt update)" bare
+	ok "another token" policy_set --open-only
+	vault_api POST auth/token/revoke "{\"token\":\"$old\"}" >/dev/null
+	ok "... is all that the first volume needs" opens "$1" "$KEY_A"
+	ok "... and the third host's" opens "$c" "$key"
 }
 
 nothing_less() {

@@ -46,6 +46,26 @@ struct generation generation_public(const struct generation *g)
 	return p;
 }
 
+bool generation_same_key(const struct generation *a, const struct generation *b)
+{
+	/* another mode (kmip) makes another generation: it is pinned */
+	return a->provider == b->provider && a->mode == b->mode &&
+	       !strcmp(a->key_id, b->key_id) && !strcmp(a->mount, b->mount) &&
+	       !strcmp(a->ns, b->ns);
+}
+
+bool generation_same_server(const struct generation *a,
+			    const struct generation *b)
+{
+	if (!generation_same_key(a, b) || !a->naddresses ||
+	    a->naddresses != b->naddresses)
+		return false;
+	for (size_t i = 0; i < a->naddresses; i++)
+		if (strcmp(a->addresses[i], b->addresses[i]))
+			return false;
+	return true;
+}
+
 void generation_free(struct generation *g)
 {
 	secret_free(&g->token);

@@ -89,6 +89,14 @@ struct entry {
 /** generation_public() - as an entry keeps it: without its secrets */
 struct generation generation_public(const struct generation *g);
 
+/** generation_same_key() - do both wrap with the same? Not: at the same server */
+bool generation_same_key(const struct generation *a,
+			 const struct generation *b);
+
+/** generation_same_server() - and have they the same addresses? */
+bool generation_same_server(const struct generation *a,
+			    const struct generation *b);
+
 void generation_free(struct generation *g);
 void entry_free(struct entry *e);
 #define _cleanup_generation_ __attribute__((cleanup(generation_free)))

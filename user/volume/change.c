@@ -108,18 +108,39 @@ static struct generation *current_of(struct entry *e)
 	return NULL;
 }
 
+/*
+ * Retiring ones of the same key at the same server go along, so that none is
+ * left with a credential that ends: what a host that only opens has adopted.
+ */
 static int save_updated(struct op *op, struct entry *e,
 			const struct generation *g)
 {
-	struct generation *cur = current_of(e);
-	struct generation p = generation_public(g);
+	const struct generation was = *current_of(e);
 	int r;
 
-	generation_free(cur);
-	*cur = p;
-	cur->state = GENERATION_CURRENT;
+	for (size_t i = 0; i < e->ngenerations; i++) {
+		struct generation *old = &e->generations[i];
+		struct generation p = generation_public(g);
+
+		if (!generation_same_server(old, &was) &&
+		    !generation_same_server(old, g))
+			continue;
+		memcpy(p.id, old->id, sizeof(p.id));
+		p.created = old->created;
+		p.state = old->state;
+		generation_free(old);
+		*old = p;
+	}
 	r = config_save(op, e);
-	return r ? r : config_save_credentials(op, g);
+	for (size_t i = 0; !r && i < e->ngenerations; i++) {
+		struct generation copy = *g; /* borrows the secrets */
+
+		if (!generation_same_server(&e->generations[i], g))
+			continue;
+		memcpy(copy.id, e->generations[i].id, sizeof(copy.id));
+		r = config_save_credentials(op, &copy);
+	}
+	return r;
 }
 
 static int save_new(struct op *op, struct entry *e, const struct generation *g)
@@ -243,25 +264,6 @@ static int prove(struct op *op, struct change *c, struct work *w,
 	return r ? r : pin_mode(op, w->kms, g);
 }
 
-static bool same_key(const struct generation *a, const struct generation *b)
-{
-	/* another mode (kmip) makes another generation: it is pinned */
-	return a->provider == b->provider && a->mode == b->mode &&
-	       !strcmp(a->key_id, b->key_id) && !strcmp(a->mount, b->mount) &&
-	       !strcmp(a->ns, b->ns);
-}
-
-static bool same_addresses(const struct generation *a,
-			   const struct generation *b)
-{
-	if (a->naddresses != b->naddresses)
-		return false;
-	for (size_t i = 0; i < a->naddresses; i++)
-		if (strcmp(a->addresses[i], b->addresses[i]))
-			return false;
-	return true;
-}
-
 /* Do the bindings at @item that @id made open through the new session? */
 static int opens(struct change *c, struct work *w, const struct scan_item *item,
 		 const char *id, size_t *ret_tried)
@@ -370,8 +372,9 @@ static int set_other(struct op *op, struct change *c, struct work *w,
 		r = prove(op, c, w, g);
 	if (r)
 		return r;
-	if (cur && same_key(cur, g))
-		update = same_addresses(cur, g) || is_replica(c, w, cur);
+	if (cur && generation_same_key(cur, g))
+		update = generation_same_server(cur, g) ||
+			 is_replica(c, w, cur);
 	if (update)
 		take_id(g, cur);
 	r = install(op, c, w, g, update);
@@ -390,7 +393,7 @@ static int set_open_only(struct op *op, struct change *c, struct work *w,
 	bool update = cur;
 	int r = fresh_id(g);
 
-	if (!r && cur && !same_key(cur, g)) {
+	if (!r && cur && !generation_same_key(cur, g)) {
 		op_next(op, "Give the other key a --name of its own.");
 		return op_fail(op, -EBUSY,
 			       "entry '%s' has another key, and a host that "
@@ -398,7 +401,8 @@ static int set_open_only(struct op *op, struct change *c, struct work *w,
 			       c->name);
 	}
 	r = r ?: prove(op, c, w, g);
-	if (!r && cur && !same_addresses(cur, g) && !is_replica(c, w, cur))
+	if (!r && cur && !generation_same_server(cur, g) &&
+	    !is_replica(c, w, cur))
 		return op_fail(op, -EKEYREJECTED,
 			       "the server does not open what the volumes of "
 			       "entry '%s' carry",
