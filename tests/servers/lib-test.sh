@@ -57,7 +57,38 @@ vault_part() {
 		"$(vault_status GET libtest/keys/k)" 404
 	vault_select a
 	is "back to the first" "$(vault_status GET libtest/keys/k)" 200
+	watch_part
 }
+
+# Our own server, taken for a real one: what a tap is for.
+watch_part() {
+	local VAULT_REAL=yes pid addr
+	addr=$VAULT_ADDR
+	vault_watch || exit
+	is "watched, it is asked through another port" \
+		"$([ "$VAULT_ADDR" = "$addr" ] || echo other)" other
+	vault_api GET libtest/keys/k | vault_api POST libtest/encrypt/k \
+		'{"plaintext":"aGVsbG8="}' >/dev/null
+	is "... and the log has each request" \
+		"$(vault_log | grep -c '"method": "[A-Z]*", "path": "/v1/lib')" 2
+	is "... of a connection each" "$(vault_log |
+		grep -o '"connection": "[0-9]*"' | sort -u | wc -l)" 2
+	vault_hang /encrypt/
+	vault_status POST libtest/encrypt/k '{"plaintext":"aGVsbG8="}' \
+		>"$SERVERS_DIR/hung" &
+	pid=$!
+	wait_for 15 vault_is_hung
+	is "what is to hang is logged, and has no answer" \
+		$?"$(cat "$SERVERS_DIR/hung")" 0
+	is "... and nothing else hangs" "$(vault_status GET libtest/keys/k)" 200
+	vault_heal
+	wait "$pid"
+	is "... until it is healed" "$(cat "$SERVERS_DIR/hung")" 200
+	vault_unwatch
+	is "not watched, the address is the old one" "$VAULT_ADDR" "$addr"
+	is "... and works" "$(vault_status GET libtest/keys/k)" 200
+}
+vault_is_hung() { vault_log | grep -q '"fault": "hang"'; }
 
 kmip_part() {
 	local uid port

@@ -172,9 +172,56 @@ vault_control() {
 }
 
 vault_fault() { vault_control POST /faults "$1" >/dev/null; }
-vault_heal() { vault_control DELETE /faults >/dev/null; }
-vault_log() { cat "$SERVERS_DIR/vault-$VAULT_INSTANCE/log"; }
-vault_log_clear() { : >"$SERVERS_DIR/vault-$VAULT_INSTANCE/log"; }
+vault_heal() {
+	if vault_is_real; then
+		rm -f "$SERVERS_DIR/tap-hang"
+	else
+		vault_control DELETE /faults >/dev/null
+	fi
+}
+vault_log_file() {
+	if vault_is_real; then
+		echo "$SERVERS_DIR/tap-log"
+	else
+		echo "$SERVERS_DIR/vault-$VAULT_INSTANCE/log"
+	fi
+}
+vault_log() { cat "$(vault_log_file)"; }
+vault_log_clear() { : >"$(vault_log_file)"; }
+
+# vault_watch: from now on vault_log has what is asked, and vault_hang works. For
+# a real server VAULT_ADDR becomes that of a tap, until vault_unwatch.
+vault_watch() {
+	local port upstream=${VAULT_ADDR#https://}
+	if vault_is_real; then
+		port=$(server_start tap tls-tap.py --pki "$SERVERS_PKI" \
+			--upstream "${upstream%/}" \
+			--ca "${VAULT_CACERT:-/etc/ssl/certs/ca-certificates.crt}" \
+			--log "$SERVERS_DIR/tap-log" \
+			--hang "$SERVERS_DIR/tap-hang") || return
+		VAULT_BEHIND=("$VAULT_ADDR" "${VAULT_CACERT:-}")
+		VAULT_ADDR=https://127.0.0.1:$port
+		VAULT_CACERT=$SERVERS_PKI/ca.pem
+	fi
+	vault_log_clear
+}
+
+vault_unwatch() {
+	! vault_is_real || {
+		server_stop tap
+		VAULT_ADDR=${VAULT_BEHIND[0]}
+		VAULT_CACERT=${VAULT_BEHIND[1]}
+	}
+}
+
+# vault_hang REGEX: requests to such a path wait, until vault_heal
+vault_hang() {
+	if vault_is_real; then
+		printf '%s\n' "$1" >"$SERVERS_DIR/tap-hang"
+	else
+		vault_fault "{\"action\":\"hang\",\"path\":\"$1\"}"
+	fi
+}
 
 # vault_token POLICY [JSON MEMBERS]: prints a new token, e.g.
 #   vault_token opener '"ttl":"1h","num_uses":3'
