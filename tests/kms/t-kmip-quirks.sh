@@ -74,6 +74,12 @@ own_ideas() {
 	quirk --mode other-algorithm --operation b --versions 2.0
 	client --address "$BAD" --uid 1 check
 	last EINVAL 'key 1 is not an AES key' "a key of another algorithm"
+	# The standard lets a server decrypt by a key that has been deactivated.
+	quirk --mode deactivated --operation b --versions 2.1
+	client --address "$BAD" --uid 1 wrap unwrap
+	last OK 'same$' "a deactivated key: what the server decrypts is taken"
+	client --address "$BAD" --uid 1 check
+	last EKEYREVOKED 'key 1 is deactivated' "... and check says so"
 	quirk --mode unknown-tags --versions 2.1
 	client --address "$BAD" --uid 1 check
 	last OK 'KMIP 2\.1' "2.1 with tags that we do not know"

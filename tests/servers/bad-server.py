@@ -167,6 +167,7 @@ ANSWERS = {
     "own-iv": own_iv,
     "no-attributes": no_attributes,
     "other-algorithm": replace(ttlv.ALGORITHM, ttlv.ENUM, 2),
+    "deactivated": replace(ttlv.STATE, ttlv.ENUM, 3),
     "no-tag": remove(ttlv.AUTH_TAG),
     "no-data": remove(ttlv.DATA),
     "no-payload": remove(ttlv.RESPONSE_PAYLOAD),
