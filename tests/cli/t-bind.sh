@@ -178,4 +178,14 @@ done
 ok "... and one again" bound_to "$b" local
 
 cli_vault_end
+# a header whose JSON area is full
+f=$(image full)
+k format "$f"
+key=$(key_of "$f")
+python3 "$CLI_HOME/header.py" "$f" set tokens/0/comment \
+	"\"$(printf '%10900s' '' | tr ' ' x)\""
+k kms set local --name more
+ends 8 "a header without room" bind "$f" --name more
+says "the header of $f has no room" "... says that it is the header"
+ok "... which opens" opens "$f" "$key"
 cli_end

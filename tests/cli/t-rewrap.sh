@@ -170,6 +170,7 @@ ok "... finds two" [ "$(summary rewrapped)" = 2 ]
 ok "... and changes nothing" [ "$(key_id "$a")" = "$uid" ]
 mv "$b" "$b.away"
 ends 7 "rewrap with a volume away" kms rewrap --new-key-uid "$uid2"
+shows "in use by what was done" "... says whom the oldest key leaves out"
 ok "... a has the new key" [ "$(key_id "$a")" = "$uid2" ]
 ok "... and opens" opens "$a" "$key_a"
 mv "$b.away" "$b"

@@ -56,8 +56,10 @@ ok "b opens without the KMS" opens "$b" "$key_b"
 ok "the credentials of the KMS are gone" \
 	[ -z "$(find "$KMSCRYPT_ROOT/etc" -name 'client*')" ]
 ends 5 "there is nothing below local" kms unset --allow-downgrade
+ends 5 "unset of a key file" kms unset
+says "lost for good" "... says what --forget would do"
 ends 0 "--forget" kms unset --forget
-says "not open on this host" "... warns"
+says "not open anywhere" "... warns"
 ok "... it does not open any more" not opens "$a" "$key_a"
 ok "... exit 4" [ "$CODE" = 4 ]
 ok "... no credential is left" \

@@ -133,11 +133,15 @@ static void print_items(const struct change *c)
 
 static void print_oldest(const struct change *c)
 {
+	/* Who retires older ones by this line must know whom it leaves out. */
+	const char *whose = c->failed ? " by what was done" : "";
+
 	if (*c->oldest_key && c->oldest_version)
-		output_line("oldest master key in use: '%s', version %u",
-			    c->oldest_key, c->oldest_version);
+		output_line("oldest master key in use%s: '%s', version %u",
+			    whose, c->oldest_key, c->oldest_version);
 	else if (*c->oldest_key)
-		output_line("oldest master key in use: '%s'", c->oldest_key);
+		output_line("oldest master key in use%s: '%s'", whose,
+			    c->oldest_key);
 }
 
 static void print_text(const struct change *c)

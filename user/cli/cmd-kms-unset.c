@@ -71,11 +71,14 @@ static int refused(struct cli *cli, const struct change *c, int err)
 		for (size_t i = 0; i < c->n; i++)
 			output_line("  %s %s", c->items[i].uuid,
 				    c->items[i].device);
-	op_next(&cli->op, "Move them with 'kmscrypt kms set', or 'kmscrypt "
-			  "unbind' those that another entry opens, or keep "
-			  "them on this host's own key with "
-			  "--allow-downgrade; --forget drops the entry, and "
-			  "they do not open here any more.");
+	op_next(&cli->op,
+		"Move them with 'kmscrypt kms set', or 'kmscrypt "
+		"unbind' those that another entry opens%s",
+		c->local ? "; --forget destroys the key file, and what it "
+			   "alone opens is lost for good." :
+			   ", or keep them on this host's own key with "
+			   "--allow-downgrade; --forget drops the entry, and "
+			   "they do not open here any more.");
 	return err;
 }
 
@@ -90,9 +93,11 @@ static int unset(struct cli *cli, struct change *c)
 		return r;
 	if (c->n)
 		output_warning(cli,
-			       "%zu known volume%s not open on this host any "
-			       "more, unless another entry opens them",
-			       c->n, c->n == 1 ? " does" : "s do");
+			       "%zu known volume%s not open %s any more, "
+			       "unless another entry or a passphrase opens "
+			       "them",
+			       c->n, c->n == 1 ? " does" : "s do",
+			       c->local ? "anywhere" : "on this host");
 	if (cli->json)
 		return print_json(c, true);
 	output_line("entry '%s' is removed, with its credentials", c->name);

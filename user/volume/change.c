@@ -580,6 +580,8 @@ int change_unset(struct op *op, struct change *c, bool forget)
 		if (!item)
 			r = -ENOMEM;
 	}
+	for (size_t i = 0; i < w.entry.ngenerations; i++)
+		c->local |= w.entry.generations[i].provider == KMS_LOCAL;
 	if (r)
 		return r;
 	if (c->n && !forget)

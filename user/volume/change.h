@@ -60,6 +60,7 @@ struct change {
 	struct change_item *items;
 	size_t done, current, failed;
 	size_t retiring; /* old generations that had to stay */
+	bool local; /* unset: the entry has keys that are nowhere else */
 	size_t adopted; /* open only: generations of other hosts, proven */
 	/* Master key, and its version, that what was reached still refers to */
 	char oldest_key[WRAPPED_NAME_MAX];

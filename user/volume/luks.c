@@ -209,6 +209,14 @@ static int change(struct luks_session *s, void *arg)
 			       "%s: somebody else changed the binding",
 			       s->path);
 	c->token = crypt_token_json_set(s->cd, token, c->json);
+	if (c->token == -ENOSPC) {
+		op_next(s->op, "Remove what it does not need: bindings "
+			       "('kmscrypt unbind'), tokens ('cryptsetup token "
+			       "remove').");
+		return op_fail(s->op, -ENOSPC,
+			       "the header of %s has no room for the binding",
+			       s->path);
+	}
 	return c->token < 0 ? luks_session_fail(s, c->token) : 0;
 }
 
