@@ -297,6 +297,43 @@ static void test_list(void **state)
 	remove_entry("b.json");
 }
 
+static bool always(const char *id)
+{
+	(void)id;
+	return true;
+}
+
+static bool never(const char *id)
+{
+	(void)id;
+	return false;
+}
+
+/* While an entry cannot be read, no credentials are nobody's. */
+static void test_sweep(void **state)
+{
+	_cleanup_generation_ struct generation g = {
+		.id = "44444444-4444-4444-8444-444444444444",
+	};
+	_cleanup_free_ char *stray =
+		file_path(PLACE_CONFIG, "credentials", g.id, NULL);
+	_cleanup_free_ char *own =
+		file_path(PLACE_CONFIG, "credentials", ID1, NULL);
+
+	(void)state;
+	assert_int_equal(secret_copy(&g.token, "s.token", 7), 0);
+	assert_int_equal(config_save_credentials(&op, &g), 0);
+	write_entry("aaa.json", "{");
+	assert_int_equal(config_sweep(&op, never), -EBADMSG);
+	assert_int_equal(access(stray, F_OK), 0);
+	remove_entry("aaa.json");
+	assert_int_equal(config_sweep(&op, always), 0);
+	assert_int_equal(access(stray, F_OK), 0);
+	assert_int_equal(config_sweep(&op, never), 0);
+	assert_int_equal(access(stray, F_OK), -1);
+	assert_int_equal(access(own, F_OK), 0);
+}
+
 static void test_remove(void **state)
 {
 	_cleanup_free_ char *path =
@@ -360,6 +397,7 @@ int main(void)
 		cmocka_unit_test(test_credentials),
 		cmocka_unit_test(test_find),
 		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_remove),
 		cmocka_unit_test(test_lock),
 		cmocka_unit_test(test_ids),

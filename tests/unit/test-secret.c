@@ -24,6 +24,16 @@
 #include "base/secret.h"
 #include "base/wipe.h"
 
+static const void *wiped;
+
+/* Takes the place of OpenSSL's: freed memory itself cannot be looked at. */
+void OPENSSL_cleanse(void *ptr, size_t len)
+{
+	if (len)
+		wiped = ptr;
+	explicit_bzero(ptr, len);
+}
+
 static void test_process(void **state)
 {
 	struct rlimit core;
@@ -313,11 +323,14 @@ static void test_not_base64(void **state)
 static void test_wipe_realloc(void **state)
 {
 	char *p = wipe_strdup("secret");
+	uintptr_t old = (uintptr_t)p;
 
 	(void)state;
 	assert_non_null(p);
 	p = wipe_realloc(p, 100);
 	assert_string_equal(p, "secret");
+	/* no copy is left where it was before */
+	assert_int_equal((uintptr_t)wiped, old);
 	p = wipe_realloc(p, 3);
 	assert_memory_equal(p, "sec", 3);
 	wipe_free(p);
