@@ -113,6 +113,22 @@ ok "... with what it said" [ "$(field lease_s)" = 0 ]
 ends 0 "another volume's, by force" header restore "$b" "$f" --force
 ok "... is that volume" opens "$b" "$key"
 
+# the same UUID, made anew: what is there now is not what the backup is of
+e=$(image e)
+printf 'a passphrase' >"$CLI_DIR/passphrase"
+cryptsetup luksFormat --batch-mode --pbkdf pbkdf2 \
+	--pbkdf-force-iterations 1000 \
+	--type luks2 --uuid "$(cryptsetup luksUUID "$a")" "$e" \
+	"$CLI_DIR/passphrase"
+rm -r "${KMSCRYPT_ROOT:?}/var"
+ends 0 "a volume with the same UUID and another key" enroll "$e" \
+	--passphrase-file "$CLI_DIR/passphrase"
+rm -r "${KMSCRYPT_ROOT:?}/var"
+before=$(sum "$e")
+ends 6 "... is not replaced" header restore "$e" "$f"
+says "another volume key" "... says why"
+ok "... nothing is written" [ "$(sum "$e")" = "$before" ]
+
 # --- the key is destroyed ---
 vault_api POST "$MOUNT/keys/k/config" '{"deletion_allowed":true}' >/dev/null
 vault_api DELETE "$MOUNT/keys/k" >/dev/null
