@@ -47,6 +47,19 @@ kmip_keys() {
 	ends 0 "... rewrap to it" kms rewrap --new-key-uid "$uid"
 	ok "... opens" opens "$a" "$key"
 	ends 1 "without a client certificate" kms create-key kmip "$KMIP_ADDR"
+	ends 0 "... check" kms check
+	ends 0 "... show" kms show
+	ok "a certificate that ends in ten days" "$KMSCRYPT" kms set kmip \
+		"$KMIP_ADDR" "$uid" --client-cert "$SERVERS_PKI/client-ending.pem" \
+		--client-key "$SERVERS_PKI/client-ending.key" \
+		--ca-cert "$KMIP_CACERT"
+	ends 10 "... check" kms check --json
+	ok "... warns" grep -q "certificate expires in 9 days" \
+		<<<"$(field warning)"
+	ok "... also programs" [ "$(field credential_ends)" = true ]
+	ends 10 "... show" kms show
+	says "certificate expires in 9 days" "... warns"
+	ok "the other one again" set_kmip "$uid"
 	ends 3 "nobody there" kms create-key kmip 127.0.0.1:1 \
 		"${kmip_options[@]}" --timeout 3
 	older_server "$a" "$key" "$uid"

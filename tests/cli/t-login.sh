@@ -251,6 +251,19 @@ kubernetes_login() {
 	ends 0 "kms unset" kms unset --forget
 }
 
+# certificate_ends: check and show say that the entry's does
+certificate_ends() {
+	ends 10 "... check" kms check --json
+	ok "... warns" grep -q "certificate expires in 9 days" \
+		<<<"$(field warning)"
+	ok "... also programs" [ "$(field credential_ends)" = true ]
+	ends 10 "... show" kms show
+	says "certificate expires in 9 days" "... warns"
+	ends 10 "... show, as JSON" kms show --json
+	ok "... has the warning" grep -q "in 9 days" \
+		<<<"$(field entries.0.generations.0.warning)"
+}
+
 cert_login() {
 	local a key pem
 	pem=$(sed ':a;N;$!ba;s/\n/\\n/g' "$SERVERS_PKI/ca.pem")
@@ -269,6 +282,11 @@ cert_login() {
 	key=$(key_of "$a")
 	revoke_kept
 	ok "... logs in anew" opens "$a" "$key"
+	ends 0 "... check" kms check
+	ok "a certificate that ends in ten days" login_set --client-cert \
+		"$SERVERS_PKI/client-ending.pem" --client-key \
+		"$SERVERS_PKI/client-ending.key" --auth-path "$AUTH-cert"
+	certificate_ends
 	ok "another CA's certificate" not login_set --client-cert \
 		"$SERVERS_PKI/client-foreign.pem" --client-key \
 		"$SERVERS_PKI/client-foreign.key" --auth-path "$AUTH-cert"
@@ -298,12 +316,13 @@ proxy() {
 credentials() {
 	vault_token "$POLICY" '"ttl":"1h"' >"$CLI_DIR/short-token"
 	ok "a token that ends" login_set --token-file "$CLI_DIR/short-token"
-	ends 0 "... check" kms check --json
+	ends 10 "... check" kms check --json
 	says "expires soon" "... warns"
 	ok "... in JSON, too" grep -q "expires soon" <<<"$(field warning)"
-	ends 0 "... show" kms show
+	ok "... and for programs" [ "$(field credential_ends)" = true ]
+	ends 10 "... show" kms show
 	says "expires soon" "... warns"
-	ends 0 "... show, as JSON" kms show --json
+	ends 10 "... show, as JSON" kms show --json
 	ok "... has the warning" grep -q soon \
 		<<<"$(field entries.0.generations.0.warning)"
 	ends 0 "... renew" kms renew
@@ -317,17 +336,30 @@ credentials() {
 	vault_token "$POLICY" '"num_uses":50' >"$CLI_DIR/short-token"
 	ok "a token with few uses" login_set --token-file \
 		"$CLI_DIR/short-token"
-	ends 0 "... check" kms check --json
+	ends 10 "... check" kms check --json
 	ok "... says how many are left" [ "$(field credential_uses)" -gt 9 ]
 	ok "a token for ever" login_set --token-file "$CLI_DIR/token"
 	ends 0 "... renew" kms renew
 	shows "does not expire" "... has no need"
+	ends 0 "... check" kms check --json
+	ok "... without a warning" [ -z "$ERR" ]
+	ok "... also for programs" [ "$(field credential_ends)" = false ]
+	ends 0 "... show" kms show
+	vault_token "$POLICY" '"ttl":"1h","period":"1h"' \
+		>"$CLI_DIR/short-token"
+	ok "a periodic token" login_set --token-file "$CLI_DIR/short-token"
 	ends 0 "... check" kms check
 	ok "... without a warning" [ -z "$ERR" ]
+	vault_token "$POLICY" '"ttl":"700h"' >"$CLI_DIR/short-token"
+	ok "a token that is good for long, and not for ever" login_set \
+		--token-file "$CLI_DIR/short-token"
+	ends 10 "... check" kms check
+	says "not periodic" "... warns"
 	ok "approle" approle 2
 	revoke_kept
 	ends 0 "... renew" kms renew --json
 	ok "... logs in anew" [ "$(field logged_in)" = true ]
+	ends 0 "... check: its token may end" kms check
 	ends 0 "kms unset" kms unset --forget
 	ends 0 "local" kms set local
 	ends 1 "... renew" kms renew

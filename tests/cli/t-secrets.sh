@@ -15,7 +15,7 @@ uid=$(kmip_admin create) || exit 1
 # A token that is really good, so that everything gets as far as it can.
 vault_policy "$MOUNT" "path \"$MOUNT/*\" {
 	capabilities = [\"create\", \"read\", \"update\"] }" >/dev/null
-token=$(vault_token "$MOUNT" '"ttl":"1h"')
+token=$(vault_token "$MOUNT" '"period":"1h"')
 printf '%s\n' "$token" >"$CLI_DIR/canary-token"
 chmod 600 "$CLI_DIR/canary-token"
 

@@ -45,6 +45,7 @@ TABLE = {
                         {"eku": CLIENT_AUTH, "expired": True}),
     "client-future":   ("ca", "kmscrypt",
                         {"eku": CLIENT_AUTH, "future": True}),
+    "client-ending":   ("ca", "kmscrypt", {"eku": CLIENT_AUTH, "days": 10}),
     "client-nocn":     ("ca", (), {"eku": CLIENT_AUTH}),
     "client-twocn":    ("ca", ("kmscrypt", "two"), {"eku": CLIENT_AUTH}),
     "client-foreign":  ("other-ca", "kmscrypt", {"eku": CLIENT_AUTH}),
@@ -95,7 +96,7 @@ def make(common_name, issuer, differs):
     else:
         key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.datetime.utcnow()
-    start, end = now - 2 * DAY, now + 3650 * DAY
+    start, end = now - 2 * DAY, now + differs.get("days", 3650) * DAY
     if differs.get("expired"):
         start, end = now - 30 * DAY, now - DAY
     if differs.get("future"):

@@ -20,6 +20,7 @@ enum exit_code {
 	EXIT_PARTLY = 7, /* some of many failed (each named) */
 	EXIT_OTHER = 8, /* -EPROTO, -ENOKEY, anything else */
 	EXIT_REVOKED = 9, /* -EKEYREVOKED */
+	EXIT_ENDS = 10, /* no error: it works, and a credential will end */
 };
 
 struct error_info {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/error.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "cli/cli.h"
@@ -56,6 +57,7 @@ static int print_json(const char *name, const struct generation *g,
 	     json_add_u64(obj, "credential_uses", h->credential_uses)) ||
 	    (g->provider == KMS_VAULT &&
 	     json_add_string(obj, "login", config_login_name(g->login))) ||
+	    json_add_bool(obj, "credential_ends", h->credential_ends) ||
 	    json_add_bool(obj, "helper", c->by_helper) ||
 	    json_add_u64(obj, "check_us", (uint64_t)c->us) ||
 	    (*h->warning && json_add_string(obj, "warning", h->warning))) {
@@ -127,7 +129,8 @@ int cmd_kms_check(struct cli *cli)
 	if (*c.health.warning)
 		output_warning(cli, "%s", c.health.warning);
 	if (cli->json)
-		return print_json(name, &g, &c);
-	print_text(name, &g, &c);
-	return 0;
+		r = print_json(name, &g, &c);
+	else
+		print_text(name, &g, &c);
+	return !r && c.health.credential_ends ? EXIT_ENDS : r;
 }

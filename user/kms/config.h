@@ -142,6 +142,12 @@ int config_current(struct op *op, const char *name, struct generation *ret);
 /** config_save_credentials() - write @g's secrets to its folder, fsynced. */
 int config_save_credentials(struct op *op, const struct generation *g);
 
+/**
+ * config_client_cert() - the client certificate of generation @id, no secret
+ * Return: 0, free *@ret; -ENODATA when it has none; -errno.
+ */
+int config_client_cert(struct op *op, const char *id, char **ret);
+
 /** config_drop_credentials() - remove the folder of generation @id. */
 int config_drop_credentials(struct op *op, const char *id);
 

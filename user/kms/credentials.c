@@ -14,6 +14,7 @@
 #include "kms/login-state.h"
 #include "kms/silence.h"
 
+#define CLIENT_CERT "client-cert.pem"
 #define PEM_MAX (256 * 1024)
 #define TOKEN_MAX (64 * 1024)
 #define LOCAL_KEY_MAX 64
@@ -39,7 +40,7 @@ static const struct {
 	const char *file;
 	size_t where;
 } certs[] = {
-	{ "client-cert.pem", offsetof(struct generation, client_cert) },
+	{ CLIENT_CERT, offsetof(struct generation, client_cert) },
 	{ "ca.pem", offsetof(struct generation, ca_cert) },
 };
 
@@ -167,6 +168,23 @@ int config_save_credentials(struct op *op, const struct generation *g)
 	/* what was known of the old credentials, or their token */
 	r = login_state_drop(g->id);
 	return r < 0 ? failed(op, r, "drop the login of", path) : 0;
+}
+
+int config_client_cert(struct op *op, const char *id, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t len;
+	int r;
+
+	if (!wrapped_entry_ok(id))
+		return -EINVAL;
+	path = credential_path(id, CLIENT_CERT);
+	if (!path)
+		return -ENOMEM;
+	r = file_read(path, PEM_MAX, ret, &len);
+	if (r == -ENOENT)
+		return -ENODATA;
+	return r < 0 ? failed(op, r, "read", path) : 0;
 }
 
 /* All that is in the folder, so that what a power cut left goes as well */

@@ -23,13 +23,12 @@
 #include "kms/kmip-mode.h"
 #include "kms/kmip-session.h"
 #include "kms/kms.h"
+#include "kms/own-end.h"
 #include "wire/kmip-names.h"
 
 #define USAGE_NEEDED (KMIP_USAGE_ENCRYPT | KMIP_USAGE_DECRYPT)
 #define KEY_BITS 256
-#define DAY_S 86400
 #define QUERY_MS 2000
-#define CERT_WARN_S (30 * DAY_S)
 
 struct kmip {
 	struct kms kms; /* first: kms_open() gives out a pointer to it */
@@ -188,13 +187,8 @@ static void warn_about_certificate(const struct kmip *k, struct kms_health *ret)
 
 	/* 0 would mean that it never expires */
 	ret->credential_s = left > 0 ? left : 1;
-	if (left <= 0)
-		snprintf(ret->warning, sizeof(ret->warning),
-			 "The client certificate has expired.");
-	else if (left < CERT_WARN_S)
-		snprintf(ret->warning, sizeof(ret->warning),
-			 "The client certificate expires in %lld days.",
-			 (long long)(left / DAY_S));
+	ret->credential_ends =
+		own_end_warning(left, ret->warning, sizeof(ret->warning));
 }
 
 /*

@@ -42,6 +42,7 @@ struct kms_health {
 	bool credential_renewable;
 	bool credential_periodic; /* can be renewed for ever */
 	uint64_t credential_uses; /* left, 0 any number */
+	bool credential_ends; /* it will stop working, @warning says why */
 	bool logged_in; /* kms_renew(): not renewed, but logged in anew */
 	char warning[512]; /* sentences or "" */
 };

@@ -423,6 +423,7 @@ static void tell(const struct vault *v, struct kms_health *h)
 	h->credential_renewable = l->renewable;
 	h->credential_periodic = l->period_s && !l->max_ttl_s;
 	h->credential_uses = l->uses;
+	h->credential_ends = warning;
 	if (warning && !h->warning[0])
 		snprintf(h->warning, sizeof(h->warning), "%s", warning);
 }

@@ -16,12 +16,14 @@
 
 #include "base/op.h"
 #include "kms/config.h"
+#include "kms/own-end.h"
 #include "kms/vault-ask.h"
 #include "kms/vault-call.h"
 #include "kms/vault-key.h"
 #include "kms/vault-login.h"
 #include "kms/vault-policy.h"
 #include "wire/http.h"
+#include "wire/own-cert.h"
 #include "wire/vault-msg.h"
 
 static_assert(VAULT_CIPHERTEXT_MAX == WRAPPED_TEXT_MAX,
@@ -69,6 +71,19 @@ static void check_version(const struct op *op, struct vault *v,
 	    vault_msg_version(&a.body, version, sizeof(version)) < 0)
 		return;
 	snprintf(h->server, sizeof(h->server), "Vault %s", version);
+}
+
+/* A login's token may come again and again, its certificate may not. */
+static void check_certificate(const struct vault *v, struct kms_health *h)
+{
+	char text[128];
+
+	if (!v->g->client_cert ||
+	    !own_end_warning(own_cert_left_pem(v->g->client_cert), text,
+			     sizeof(text)))
+		return;
+	h->credential_ends = true;
+	warn(h, text);
 }
 
 static void check_rights(struct op *op, struct vault *v, struct kms_health *h)
@@ -149,6 +164,7 @@ static int vault_check(struct op *op, struct kms *kms, struct kms_health *ret)
 	if (r < 0)
 		return r;
 	ret->key_version = key.key_version;
+	check_certificate(v, ret);
 	warn(ret, key.warning);
 	check_rights(op, v, ret);
 	check_version(op, v, ret);

@@ -27,15 +27,41 @@ int own_cert_dates(struct op *op, const X509 *cert)
 	return 0;
 }
 
-int own_cert_dates_pem(struct op *op, const char *pem)
+/* The first certificate in @pem; NULL: one that is libcurl's to name. */
+static X509 *first_cert(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 	X509 *cert = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+
+	ERR_clear_error();
+	BIO_free(bio);
+	return cert;
+}
+
+int own_cert_dates_pem(struct op *op, const char *pem)
+{
+	X509 *cert = first_cert(pem);
 	int r = own_cert_dates(op, cert);
 
-	/* One that cannot be read is libcurl's to name. */
-	ERR_clear_error();
 	X509_free(cert);
-	BIO_free(bio);
 	return r;
+}
+
+int64_t own_cert_left(const X509 *cert)
+{
+	int days, seconds;
+
+	if (!cert ||
+	    !ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)))
+		return -1;
+	return (int64_t)days * 86400 + seconds;
+}
+
+int64_t own_cert_left_pem(const char *pem)
+{
+	X509 *cert = first_cert(pem);
+	int64_t left = cert ? own_cert_left(cert) : INT64_MAX;
+
+	X509_free(cert);
+	return left;
 }

@@ -3,6 +3,8 @@
 #ifndef _WIRE_OWN_CERT_H
 #define _WIRE_OWN_CERT_H
 
+#include <stdint.h>
+
 #include <openssl/x509.h>
 
 struct op;
@@ -23,5 +25,14 @@ int own_cert_dates(struct op *op, const X509 *cert);
  * connection. What else could be wrong is for the caller to know.
  */
 int own_cert_dates_pem(struct op *op, const char *pem);
+
+/** own_cert_left() - seconds that @cert is valid; < 0: expired, or unreadable */
+int64_t own_cert_left(const X509 *cert);
+
+/**
+ * own_cert_left_pem() - the same for the first certificate in @pem; INT64_MAX
+ * when it cannot be read, which is not for this to name
+ */
+int64_t own_cert_left_pem(const char *pem);
 
 #endif

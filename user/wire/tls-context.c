@@ -19,6 +19,7 @@
 
 #include "base/op.h"
 #include "base/secret.h"
+#include "wire/own-cert.h"
 #include "wire/tls.h"
 
 struct tls_context {
@@ -283,10 +284,5 @@ void tls_context_free(struct tls_context *ctx)
 
 int64_t tls_context_cert_left(const struct tls_context *ctx)
 {
-	const X509 *cert = SSL_CTX_get0_certificate(ctx->ssl);
-	int days, seconds;
-
-	if (!ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(cert)))
-		return -1;
-	return (int64_t)days * 86400 + seconds;
+	return own_cert_left(SSL_CTX_get0_certificate(ctx->ssl));
 }
