@@ -98,6 +98,8 @@ int main(int argc, char **argv)
 	op_init(&op, TIMEOUT_MS);
 	r = r ?: netchild_start();
 	r = r ?: secret_init();
+	if (!r)
+		(void)secret_hide();
 	r = r ?: read_all(argv, argc);
 	r = r ?: seal(&op, allowed);
 	say("seal", r, &op);

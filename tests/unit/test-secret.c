@@ -46,6 +46,45 @@ static void test_process(void **state)
 	assert_int_equal(secret_init(), 0);
 }
 
+/* As a debugger reads it; 0 where this user may not look at all. */
+static ssize_t peek(const struct secret *s)
+{
+	int fd = open("/proc/self/mem", O_RDONLY);
+	char byte;
+	ssize_t n;
+
+	if (fd < 0)
+		return 0;
+	n = pread(fd, &byte, 1, (off_t)(uintptr_t)s->data);
+	close(fd);
+	return n;
+}
+
+/* What was there before is there after, and nobody else sees either. */
+static void test_hide(void **state)
+{
+	struct secret before = SECRET_EMPTY, after = SECRET_EMPTY;
+	bool may_look;
+	int r;
+
+	(void)state;
+	assert_int_equal(secret_copy(&before, "before", 6), 0);
+	may_look = peek(&before) == 1;
+	r = secret_hide();
+	assert_true(r == 0 || r == -ENOSYS);
+	assert_string_equal((char *)before.data, "before");
+	assert_int_equal(secret_copy(&after, "after", 5), 0);
+	assert_true(CRYPTO_secure_allocated(after.data));
+	assert_string_equal((char *)before.data, "before");
+	assert_string_equal((char *)after.data, "after");
+	if (may_look && !r)
+		assert_true(peek(&before) == -1 && peek(&after) == -1);
+	secret_free(&before);
+	secret_free(&after);
+	if (r)
+		print_message("# no memfd_secret(2) here\n");
+}
+
 static void test_lengths(void **state)
 {
 	struct secret s = SECRET_EMPTY;
@@ -341,6 +380,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_hide),
 		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_freed_is_wiped),
 		cmocka_unit_test(test_move),

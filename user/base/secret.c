@@ -15,6 +15,7 @@
 #include <openssl/rand.h>
 
 #include "base/file.h"
+#include "base/hidden.h"
 #include "base/wipe.h"
 
 /*
@@ -78,6 +79,29 @@ int secret_init(void)
 		CRYPTO_secure_malloc_done();
 		return -EPERM;
 	}
+}
+
+/* OpenSSL does not say where its arena begins, but what lies in it. */
+static uint8_t *arena_start(void *inside)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uint8_t *at = (uint8_t *)inside - (uintptr_t)inside % page;
+
+	while (CRYPTO_secure_allocated(at - page))
+		at -= page;
+	return at;
+}
+
+int secret_hide(void)
+{
+	void *block = OPENSSL_secure_malloc(ARENA_MIN);
+	int r;
+
+	if (!block || !CRYPTO_secure_allocated(block))
+		return -ENOMEM;
+	r = hidden_replace(arena_start(block), ARENA_SIZE);
+	OPENSSL_secure_free(block);
+	return r;
 }
 
 /* Without the secure heap OpenSSL would quietly give ordinary memory. */

@@ -35,6 +35,15 @@ struct secret {
 int secret_init(void);
 
 /**
+ * secret_hide() - put all secrets, also those to come, where nobody but this
+ * process sees them; it must not fork any more
+ *
+ * Return: 0; -errno, as hidden_replace() in hidden.h: then they are locked as
+ * secret_init() has left them.
+ */
+int secret_hide(void);
+
+/**
  * secret_alloc() - get @len zeroed bytes; @s must be empty
  * Return: 0, -EMSGSIZE when over SECRET_MAX, -ENOMEM.
  */

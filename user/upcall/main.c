@@ -204,6 +204,9 @@ static int answer(key_serial_t key)
 	r = answer_watch(key, KMSC_TIMEOUT_DEFAULT_MS);
 	if (r == 0)
 		r = way_ours(secret_init());
+	/* where there is no such memory, it is locked at least */
+	if (r == 0)
+		(void)secret_hide();
 	if (r == 0)
 		r = serve(&op, key, &volume);
 	if (r == 0)

@@ -78,7 +78,8 @@ static const char *place(uint64_t page)
 		return "free";
 	if (flags & 1ULL << KPF_SLAB)
 		return "slab";
-	if (flags & 1ULL << KPF_ANON)
+	/* memfd_secret(2)'s are of a file as little as others' */
+	if (flags & (1ULL << KPF_ANON | 1ULL << KPF_UNEVICTABLE))
 		return "user";
 	if (flags & (1ULL << KPF_LRU | 1ULL << KPF_UPTODATE))
 		return "file";
