@@ -128,6 +128,46 @@ ok "bash: a hostile file name is not run" not [ -e "$$.pwned" ]
 
 # --- completion elsewhere ---
 ok "zsh reads its file" zsh -n "$TOP/completion/_kmscrypt"
+# zsh_completes WORDS...: what zsh would offer for the last of them, in OUT; the
+# functions of its completion system are ours
+zsh_completes() {
+	# shellcheck disable=SC2016 # for zsh
+	OUT=$(zsh -f -c '
+		compadd() {
+			shift
+			print -rl -- ${(M)@:#$PREFIX*}
+		}
+		_call_program() { shift; "$@" }
+		_files() { print -r -- A-FILE }
+		_message() { : }
+		file=$1
+		shift
+		words=(kmscrypt "$@") CURRENT=$(($# + 1)) PREFIX=${@[-1]}
+		. $file' - "$TOP/completion/_kmscrypt" "$@" 2>&1 | tr '\n' ' ')
+}
+zsh_offers() {
+	local expected=$1
+	shift
+	zsh_completes "$@"
+	[ "$OUT" = "$expected " ]
+	result $? "zsh: ${*@Q} offers $expected"
+}
+wrong=0
+while IFS=$'\037' read -r path _ _ options; do
+	expected=''
+	for option in $options; do
+		expected+="${option%%=*} "
+	done
+	# shellcheck disable=SC2086
+	zsh_completes $path --
+	[ "$OUT" = "$expected" ] || { wrong=$((wrong + 1)); diag "$path: $OUT"; }
+done < <(listing)
+ok "zsh: the options of each command" [ "$wrong" = 0 ]
+zsh_offers local kms set l
+zsh_offers table ta
+zsh_offers "256 512" format x --key-size ''
+zsh_offers spare kms check --name s
+zsh_offers A-FILE dump ''
 ok "fish reads its file" fish -n "$TOP/completion/kmscrypt.fish"
 fish_offers() {
 	# shellcheck disable=SC2016

@@ -96,6 +96,10 @@ ends 1 "... in bounds" kms rewrap --connections 65
 ok "many connections" [ "$(connections)" -gt 1 ]
 ok "... or one" [ "$(connections --connections 1)" = 1 ]
 ok "... or two" [ "$(connections --connections 2)" -le 2 ]
+OUT=$(python3 "$CLI_HOME/terminal.py" -- "$KMSCRYPT" kms rewrap --all)
+CODE=$?
+ok "on a terminal there is a bar, with rate and time left" grep -qE \
+	"\[#+ *\] [0-9]+/$n, [0-9]+/s, [0-9]+:[0-9]{2} left" <<<"$OUT"
 # A ciphertext that the key did not make fails alone in its batch.
 cp --sparse=always "$CLI_DIR/many/9.img" "$CLI_DIR/whole"
 "$CLI_HOME/header.py" "$CLI_DIR/many/9.img" set tokens/0/wrapped \
