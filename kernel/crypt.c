@@ -143,24 +143,27 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 static int convert_piece(struct kmsc_io *io, struct pass *pass)
 {
 	unsigned int sector = io->crypt->sector_size;
-	u64 number = io->number >> io->crypt->iv_shift;
-	u64 step = sector >> SECTOR_SHIFT >> io->crypt->iv_shift;
+	unsigned int shift = io->crypt->iv_shift;
+	u64 number = io->number;
 	bool write = io->write;
 	int done, len, r = 0;
 
 	len = aim(io, pass);
 	if (unlikely(len < 0))
 		return len;
-	for (done = 0; done < len; done += sector, number += step) {
-		r = kmsc_cipher_sector(io->cipher, pass->req, number, write);
+	for (done = 0; done < len; done += sector) {
+		r = kmsc_cipher_sector(io->cipher, pass->req, number >> shift,
+				       write);
 		if (unlikely(r && pass->may_sleep))
 			r = crypto_wait_req(r, &pass->wait);
 		if (unlikely(r))
 			break;
+		/* Wraps before it is shifted, as dm-crypt's does. */
+		number += sector >> SECTOR_SHIFT;
 		pass->src->offset += sector;
 		pass->dst->offset += sector;
 	}
-	io->number += done >> SECTOR_SHIFT;
+	io->number = number;
 	bvec_iter_advance(io->vecs, &io->src, done);
 	if (write)
 		bvec_iter_advance(io->pages.vecs, &pass->dst_iter, done);

@@ -57,4 +57,12 @@ for key_bytes in 32 64; do
 		done
 	done
 done
+
+# A number that wraps behind the first sector, which is within a page
+ok 'IV offset 2 below 2^64' both_ways iv_offset=18446744073709551614 offset=8 \
+	options='iv_large_sectors sector_size:1024'
+dmsetup remove_all --force
+ok 'IV offset 4 below 2^64' both_ways iv_offset=18446744073709551612 offset=8 \
+	options='iv_large_sectors sector_size:2048'
+dmsetup remove_all --force
 done_testing
