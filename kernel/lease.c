@@ -20,6 +20,8 @@
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 15000
 #define RETRY_SHARE 8
+/* The work comes at least so often: far less than jiffies can say. */
+#define PLAN_MAX_MS (24 * 3600 * 1000LL)
 /* So many upcalls of a volume may hang before we start no more by ourselves. */
 #define UPCALLS_MAX 2
 
@@ -122,14 +124,14 @@ void kmsc_lease_plan(struct kmsc_volume *vol)
 	s64 left;
 
 	lockdep_assert_held(&vol->lock);
-	if (at == KTIME_MAX) {
-		if (cancel_delayed_work(&vol->lease.work))
-			kmsc_volume_put(vol);
-		return;
+	if (at != KTIME_MAX) {
+		left = clamp(ktime_ms_delta(at, ktime_get_boottime()), -1LL,
+			     PLAN_MAX_MS);
+		/* One more: the division has cut off a part. */
+		wake(vol, left < 0 ? 0 : msecs_to_jiffies(left) + 1);
+	} else if (cancel_delayed_work(&vol->lease.work)) {
+		kmsc_volume_put(vol);
 	}
-	left = ktime_ms_delta(at, ktime_get_boottime());
-	/* One more: the division has cut off a part. */
-	wake(vol, left < 0 ? 0 : msecs_to_jiffies(left) + 1);
 }
 
 /* --- the lease ---------------------------------------------------------- */

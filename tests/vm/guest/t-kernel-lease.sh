@@ -347,4 +347,17 @@ create one "$(line)"
 ok 'remove with a lease' remove one
 kill $listener
 wait
+# --- a lease of months ---
+tracing=/sys/kernel/tracing
+mountpoint -q $tracing || mount -t tracefs tracefs $tracing
+echo 1 >$tracing/events/timer/timer_start/enable
+helper lease=6000000
+ok 'a lease of 69 days' create months "$(line)"
+echo 0 >$tracing/events/timer/timer_start/enable
+timers() {
+	grep -E "delayed_work_timer_fn .*timeout=$1]" "$tracing/trace"
+}
+ok 'its renewal is planned' timers '[0-9]{7,11}'
+ok 'and not for the end of days' not timers '[0-9]{12,}'
+remove months
 done_testing
