@@ -132,6 +132,12 @@ void kmsc_lease_plan(struct kmsc_volume *vol)
 	} else if (cancel_delayed_work(&vol->lease.work)) {
 		kmsc_volume_put(vol);
 	}
+	/*
+	 * The timer may have run since the caller settled the volume: then we
+	 * have put off, or cancelled, what it had woken.
+	 */
+	if (vol->state == KMSC_ACTIVE && !kmsc_gate_is_open(&vol->gate))
+		wake(vol, 0);
 }
 
 /* --- the lease ---------------------------------------------------------- */
