@@ -45,6 +45,11 @@ void kmsc_gate_open(struct kmsc_gate *gate, struct kmsc_cipher *cipher)
 	gate->cipher = cipher;
 	reinit_completion(&gate->drained);
 	clear_bit(KMSC_GATE_SHUT, &gate->flags);
+	/*
+	 * Pairs with that in kmsc_gate_enter(): percpu_ref_reinit() lets users
+	 * in before it comes to the store that releases.
+	 */
+	smp_wmb();
 	percpu_ref_reinit(&gate->ref);
 }
 

@@ -50,9 +50,9 @@ static inline struct kmsc_cipher *kmsc_gate_enter(struct kmsc_gate *gate)
 	if (unlikely(!percpu_ref_tryget_live(&gate->ref)))
 		return NULL;
 	/*
-	 * kmsc_gate_open() stores the cipher before percpu_ref_reinit(), which
-	 * releases; a read that ran ahead of the tryget could see the one that
-	 * was freed when the gate was shut before.
+	 * kmsc_gate_open() stores the cipher before percpu_ref_reinit(); a read
+	 * that ran ahead of the tryget could see the one that was freed when
+	 * the gate was shut before, or NULL, and who got that does not leave.
 	 */
 	smp_rmb();
 	return gate->cipher;
