@@ -18,6 +18,7 @@
 #include <linux/err.h>
 #include <linux/key.h>
 #include <linux/moduleparam.h>
+#include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
 #include <linux/slab.h>
@@ -173,11 +174,14 @@ static void attempt_work(struct work_struct *work)
 	struct kmsc_attempt *attempt =
 		container_of(work, struct kmsc_attempt, work);
 	struct key *key = ERR_PTR(-ECANCELED);
+	/* No I/O that the volume holds may wait for what waits for us. */
+	unsigned int noio = memalloc_noio_save();
 
 	/* It may have queued for long behind helpers that hang. */
 	if (kmsc_volume_wants(attempt->vol, attempt))
 		key = upcall(attempt);
 	kmsc_volume_deliver(attempt->vol, attempt, key);
+	memalloc_noio_restore(noio);
 	kmsc_attempt_put(attempt);
 }
 
@@ -204,7 +208,8 @@ struct kmsc_attempt *kmsc_attempt_start(struct kmsc_volume *vol,
 					enum kmsc_op op, bool automatic,
 					const struct kmsc_params *params)
 {
-	struct kmsc_attempt *attempt = kzalloc(sizeof(*attempt), GFP_KERNEL);
+	/* With the volume's lock held: see kmsc_event_state() */
+	struct kmsc_attempt *attempt = kzalloc(sizeof(*attempt), GFP_NOIO);
 
 	if (!attempt)
 		return NULL;

@@ -13,6 +13,7 @@
 #include <linux/blkdev.h>
 #include <linux/device-mapper.h>
 #include <linux/kobject.h>
+#include <linux/sched/mm.h>
 
 #include "compat.h"
 #include "status.h"
@@ -81,9 +82,15 @@ static void uevent(struct kmsc_volume *vol, struct device *dev)
 	kobject_uevent_env(&dev->kobj, KOBJ_CHANGE, vars);
 }
 
-/* kmsc_event_state - the volume was locked, unlocked, or locked for more */
+/*
+ * kmsc_event_state - the volume was locked, unlocked, or locked for more
+ *
+ * Takes memory with the volume's lock held. Reclaim must not wait for I/O that
+ * the volume holds: the end of that needs this lock.
+ */
 void kmsc_event_state(struct kmsc_volume *vol)
 {
+	unsigned int noio = memalloc_noio_save();
 	struct kmsc_volume_user *user;
 	struct device *dev;
 
@@ -99,4 +106,5 @@ void kmsc_event_state(struct kmsc_volume *vol)
 			uevent(vol, dev);
 	}
 	kmsc_event_attempt(vol);
+	memalloc_noio_restore(noio);
 }

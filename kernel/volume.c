@@ -539,8 +539,8 @@ static void conclude(struct kmsc_volume *vol, enum kmsc_state before,
 	vol->error = result;
 	attempt_drop(vol, result);
 	if (!result && before == KMSC_LOCKED) {
-		kmsc_event_state(vol);
 		kick_held(vol);
+		kmsc_event_state(vol);
 	} else if (result && is_denied(vol, result)) {
 		lock_volume(vol, KMSC_REASON_REVOKED);
 		swap(vol->key, *ret_key);
