@@ -93,7 +93,8 @@ static int tfm_alloc(struct kmsc_cipher *cipher, const struct kmsc_spec *spec,
 {
 	struct crypto_skcipher *tfm;
 
-	tfm = crypto_alloc_skcipher(spec->alg, 0, 0);
+	/* Not one that allocates memory for each request */
+	tfm = crypto_alloc_skcipher(spec->alg, 0, CRYPTO_ALG_ALLOCATES_MEMORY);
 	if (IS_ERR(tfm))
 		return absent(spec->alg, PTR_ERR(tfm), ret_error);
 	cipher->tfm = tfm;

@@ -229,6 +229,9 @@ static int convert_wait(struct kmsc_io *io)
 		return kmsc_tags_convert(io);
 	/* May wait for others who are here, and who wait for the cipher only. */
 	pass = mempool_alloc(&io->crypt->passes, GFP_NOIO);
+	/* A cipher in hardware looks at what set_piece() leaves alone. */
+	sg_init_table(pass->src, PIECES_MAX);
+	sg_init_table(pass->dst, 1);
 	pass_init(pass, io, (void *)pass + PASS_BYTES, true);
 	crypto_init_wait(&pass->wait);
 	kmsc_cipher_setup(io->cipher, pass->req, &pass->wait);
