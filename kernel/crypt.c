@@ -139,6 +139,12 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 	return round_down(len, sector);
 }
 
+/* So odd that the API needs memory; without it a part may be done in place. */
+static bool is_odd(struct scatterlist *src)
+{
+	return !sg_is_last(src) || !IS_ALIGNED(src->offset, KMSC_IV_ALIGN);
+}
+
 /* As many sectors as lie in one piece: only offset and number change. */
 static int convert_piece(struct kmsc_io *io, struct pass *pass)
 {
@@ -167,7 +173,8 @@ static int convert_piece(struct kmsc_io *io, struct pass *pass)
 	bvec_iter_advance(io->vecs, &io->src, done);
 	if (write)
 		bvec_iter_advance(io->pages.vecs, &pass->dst_iter, done);
-	return r;
+	/* It must not be tried again. */
+	return unlikely(r == -ENOMEM) && is_odd(pass->src) ? -EIO : r;
 }
 
 static int convert(struct kmsc_io *io, struct pass *pass)
