@@ -14,6 +14,7 @@
 #include <linux/math64.h>
 #include <linux/minmax.h>
 #include <linux/percpu.h>
+#include <linux/sched.h>
 #include <linux/sched/clock.h>
 #include <linux/workqueue.h>
 
@@ -49,7 +50,8 @@ struct helper {
  * @bytes:	in all
  * @parts:	likewise
  * @begun:	when the caller asked for help
- * @part_ns:	what a part has cost the caller; 0: it has done none
+ * @part_ns:	what a part has cost the caller; 0: it has done none, or the
+ *		clock did not tell
  * @all:	the caller waits, if it does
  * @helpers:	to ask for help
  * @rest:	to do what the caller could not, in its context
@@ -241,6 +243,7 @@ static void do_own(struct fan *fan)
 	bool may_sleep = !fan->ops->done;
 	u64 start = local_clock();
 	unsigned int from, to, n;
+	s64 took;
 	int r;
 
 	for (n = 0; take_part(fan, &from, &to); n++) {
@@ -254,16 +257,21 @@ static void do_own(struct fan *fan)
 		}
 		atomic_dec(&fan->left);
 	}
-	if (n)
-		fan->part_ns = div_u64(local_clock() - start, n);
+	/* Negative: we were moved to where the clock is behind. */
+	took = local_clock() - start;
+	if (n && took > 0)
+		fan->part_ns = div_u64(took, n);
 }
 
-/* The last parts of helpers: that is shorter than to go to sleep and back. */
+/*
+ * The last parts of helpers: that is shorter than to go to sleep and back. But
+ * who needs this processor may be a helper.
+ */
 static void wait_for_helpers(struct fan *fan)
 {
 	u64 start = local_clock();
 
-	while (local_clock() - start < fan->part_ns) {
+	while (local_clock() - start < fan->part_ns && !need_resched()) {
 		if (!atomic_read_acquire(&fan->left))
 			return;
 		cpu_relax();

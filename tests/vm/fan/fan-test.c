@@ -12,6 +12,7 @@
 #include <linux/delay.h>
 #include <linux/module.h>
 #include <linux/sched.h>
+#include <linux/sched/clock.h>
 
 #include "fan.h"
 
@@ -33,6 +34,7 @@
  * @fail_caller: only if it is the caller who does it
  * @helper_us:	what a part takes a helper
  * @caller_us:	what it takes the caller
+ * @behind:	the caller is moved meanwhile to where the clock is behind
  * @dones:	calls of done()
  * @result:	what it was called with
  * @all:	it was called
@@ -46,12 +48,24 @@ struct trial {
 	bool fail_caller;
 	unsigned int helper_us;
 	unsigned int caller_us;
+	bool behind;
 	atomic_t dones;
 	int result;
 	struct completion all;
 };
 
 static struct trial trial;
+
+static s64 clock_offset;
+static atomic_t clock_reads;
+
+/* What kernel/fan.c has in place of local_clock() */
+u64 kmsc_fan_test_clock(void);
+u64 kmsc_fan_test_clock(void)
+{
+	atomic_inc(&clock_reads);
+	return local_clock() + READ_ONCE(clock_offset);
+}
 
 static void report(bool good, const char *name)
 {
@@ -85,6 +99,8 @@ static int part(void *data, unsigned int *from, unsigned int to, bool may_sleep)
 		usleep_range(trial.helper_us, trial.helper_us + 1);
 	else
 		udelay(trial.caller_us);
+	if (!helper && trial.behind)
+		WRITE_ONCE(clock_offset, -(s64)NSEC_PER_SEC);
 	for (; *from < to; *from += BLOCK) {
 		if (fails(*from / BLOCK)) {
 			r = trial.error;
@@ -226,6 +242,28 @@ static void test_put_off(void)
 	report(good && put_off, "what the caller could not, a helper does");
 }
 
+/*
+ * The caller's time was measured on two processors whose clocks differ. It is
+ * not to watch its helper's part, which may need this very processor.
+ */
+static void test_clock(void)
+{
+	unsigned int i;
+	int r;
+
+	trial_begin();
+	for (i = 0; more(i, atomic_read(&trial.helped)); i++) {
+		trial_begin();
+		trial.helper_us = 50000;
+		trial.behind = true;
+		atomic_set(&clock_reads, 0);
+		kmsc_fan_run(&waiting, &trial, SZ_512K, &r);
+		WRITE_ONCE(clock_offset, 0);
+	}
+	report(atomic_read(&trial.helped) && atomic_read(&clock_reads) < 50,
+	       "a clock that goes back");
+}
+
 /* Help that takes ages is not asked for again soon, by the same processor. */
 static void test_late(void)
 {
@@ -260,6 +298,7 @@ static int __init fan_test_init(void)
 	test_going();
 	test_error();
 	test_put_off();
+	test_clock();
 	test_late();
 	return 0;
 }

@@ -19,7 +19,7 @@ while read -r word name; do
 	[ "$word" = ok ] || name=${name#ok }
 	ok "$name" is ok "$word"
 done < <(dmesg | sed -n 's/.*kmsc_fan_test: //p')
-ok 'all of them' is 10 "$(dmesg | grep -c 'kmsc_fan_test: ')"
+ok 'all of them' is 11 "$(dmesg | grep -c 'kmsc_fan_test: ')"
 rmmod kmsc_fan_test
 
 # --- with a cipher ---
