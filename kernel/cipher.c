@@ -6,8 +6,6 @@
  */
 #include "cipher.h"
 
-#include <asm/simd.h>
-#include <crypto/internal/simd.h>
 #include <crypto/skcipher.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -19,21 +17,6 @@
 #include "iv.h"
 #include "params.h"
 #include "spec.h"
-
-/**
- * struct kmsc_cipher - a keyed cipher
- * @tfm:	what the kernel recommends; may be asynchronous
- * @now:	the same cipher, synchronous, with a request that fits in
- *		KMSC_NOW_BYTES; it may be @tfm, and it may be missing
- * @iv:		how to make an IV
- * @aead:	an authenticated cipher, in place of all these
- */
-struct kmsc_cipher {
-	struct crypto_skcipher *tfm;
-	struct crypto_skcipher *now;
-	struct kmsc_iv iv;
-	struct kmsc_aead *aead;
-};
 
 static int fail(char **ret_error, char *text)
 {
@@ -229,43 +212,4 @@ void kmsc_cipher_setup(const struct kmsc_cipher *cipher,
 	skcipher_request_set_tfm(req, cipher->tfm);
 	skcipher_request_set_callback(req, CRYPTO_TFM_REQ_MAY_BACKLOG,
 				      crypto_req_done, wait);
-}
-
-/*
- * kmsc_cipher_can_now - may kmsc_cipher_setup_now() be used here?
- *
- * Not in a hard interrupt. Holds for as long as the context is the same: one
- * that comes in between gives the vector registers back as they were.
- */
-bool kmsc_cipher_can_now(const struct kmsc_cipher *cipher)
-{
-	return cipher->now && crypto_simd_usable();
-}
-
-/* Like kmsc_cipher_setup(), but no sector of it will be asynchronous. */
-void kmsc_cipher_setup_now(const struct kmsc_cipher *cipher,
-			   struct skcipher_request *req)
-{
-	skcipher_request_set_tfm(req, cipher->now);
-	skcipher_request_set_callback(req, 0, NULL, NULL);
-}
-
-/**
- * kmsc_cipher_sector - encrypt or decrypt one sector
- * @cipher:	the cipher
- * @req:	made ready with it, and skcipher_request_set_crypt() says the rest;
- *		the crypto API leaves all that as it is, so it need not be said
- *		again for the next sector
- * @number:	of the sector, as the IV counts them
- * @encrypt:	or decrypt
- *
- * Return: as crypto_skcipher_encrypt(), for crypto_wait_req() if @req is one of
- * kmsc_cipher_setup().
- */
-int kmsc_cipher_sector(const struct kmsc_cipher *cipher,
-		       struct skcipher_request *req, u64 number, bool encrypt)
-{
-	kmsc_iv_make(&cipher->iv, req->iv, number);
-	return encrypt ? crypto_skcipher_encrypt(req) :
-			 crypto_skcipher_decrypt(req);
 }

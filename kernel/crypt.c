@@ -44,7 +44,7 @@
  * @req:	the request for each of them in turn
  * @wait:	to wait for the cipher, if @req makes one wait
  * @may_sleep:	this context may
- * @dst_iter:	for a write, where in its pages we are
+ * @filled:	for a write, so many bytes of its pages
  * @src:	the sector's pieces
  * @dst:	for a write, where they go
  * @iv_room:	the IV is in here, at iv()
@@ -53,7 +53,7 @@ struct pass {
 	struct skcipher_request *req;
 	struct crypto_wait wait;
 	bool may_sleep;
-	struct bvec_iter dst_iter;
+	unsigned int filled;
 	struct scatterlist src[PIECES_MAX];
 	struct scatterlist dst[1];
 	u8 iv_room[KMSC_IV_MAX + KMSC_IV_ALIGN - 1];
@@ -79,11 +79,11 @@ static void remap(struct kmsc_crypt *crypt, struct bio *bio)
 /* --- sectors ------------------------------------------------------------ */
 
 /* Sets all that sg_init_table() does, at a fraction of its cost. */
-static void set_piece(struct scatterlist *sg, const struct bio_vec *bv,
-		      unsigned int len)
+static void set_piece(struct scatterlist *sg, struct page *page,
+		      unsigned int len, unsigned int offset)
 {
 	sg->page_link = 0;
-	sg_set_page(sg, bv->bv_page, len, bv->bv_offset);
+	sg_set_page(sg, page, len, offset);
 	sg_mark_end(sg);
 }
 
@@ -122,7 +122,7 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 	int r;
 
 	if (likely(len >= sector)) {
-		set_piece(pass->src, &bv, sector);
+		set_piece(pass->src, bv.bv_page, sector, bv.bv_offset);
 	} else {
 		r = gather(io, pass->src, sector);
 		if (r)
@@ -130,11 +130,13 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 		len = sector;
 	}
 	if (io->write) {
+		unsigned int offset = offset_in_page(pass->filled);
+
 		/* Our pages hold whole sectors: there is but one piece. */
 		BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
-		bv = bvec_iter_bvec(io->pages.vecs, pass->dst_iter);
-		set_piece(pass->dst, &bv, sector);
-		len = min(len, bv.bv_len);
+		bv = io->pages.vecs[pass->filled >> PAGE_SHIFT];
+		set_piece(pass->dst, bv.bv_page, sector, offset);
+		len = min_t(unsigned int, len, PAGE_SIZE - offset);
 	}
 	return round_down(len, sector);
 }
@@ -171,8 +173,7 @@ static int convert_piece(struct kmsc_io *io, struct pass *pass)
 	}
 	io->number = number;
 	bvec_iter_advance(io->vecs, &io->src, done);
-	if (write)
-		bvec_iter_advance(io->pages.vecs, &pass->dst_iter, done);
+	pass->filled += done;
 	/* It must not be tried again. */
 	return unlikely(r == -ENOMEM) && is_odd(pass->src) ? -EIO : r;
 }
@@ -199,12 +200,10 @@ static void pass_init(struct pass *pass, struct kmsc_io *io,
 
 	pass->req = req;
 	pass->may_sleep = may_sleep;
+	pass->filled = 0;
 	pass->dst->offset = 0;
-	if (io->write) {
-		pass->dst_iter =
-			(struct bvec_iter){ .bi_size = io->src.bi_size };
+	if (io->write)
 		dst = pass->dst;
-	}
 	skcipher_request_set_crypt(req, pass->src, dst, io->crypt->sector_size,
 				   iv(pass));
 }
@@ -264,16 +263,22 @@ static int convert_part(void *data, unsigned int *from, unsigned int to,
 	return r;
 }
 
-/* Like convert_wait(), with help if it is worth while */
-static int convert_spread(struct kmsc_io *io)
+static noinline int convert_large(struct kmsc_io *io)
 {
 	static const struct kmsc_fan_ops fan = { .part = convert_part };
 	int r;
 
-	if (kmsc_fan_wise(io->src.bi_size) && kmsc_cipher_can_now(io->cipher) &&
+	if (kmsc_cipher_can_now(io->cipher) &&
 	    kmsc_fan_run(&fan, io, io->src.bi_size, &r))
 		return r;
 	return convert_wait(io);
+}
+
+/* Like convert_wait(), with help if it is worth while */
+static int convert_spread(struct kmsc_io *io)
+{
+	return kmsc_fan_wise(io->src.bi_size) ? convert_large(io) :
+						convert_wait(io);
 }
 
 /* --- reads -------------------------------------------------------------- */
@@ -345,6 +350,20 @@ static void read_helped(void *data, int r)
 	read_done(io, errno_to_blk_status(r));
 }
 
+static noinline int read_large(struct kmsc_io *io)
+{
+	static const struct kmsc_fan_ops fan = {
+		.part = convert_part,
+		.done = read_helped,
+	};
+	int r;
+
+	if (!kmsc_fan_run(&fan, io, io->src.bi_size, &r))
+		return convert_now(io, false);
+	/* Some is decrypted: it must not be done again. */
+	return r && r != -EINPROGRESS ? -EIO : r;
+}
+
 /*
  * Inside the gate, which it leaves, or else helpers do.
  *
@@ -352,23 +371,13 @@ static void read_helped(void *data, int r)
  */
 static int read_now(struct kmsc_io *io)
 {
-	static const struct kmsc_fan_ops fan = {
-		.part = convert_part,
-		.done = read_helped,
-	};
 	int r = -EAGAIN;
 
-	if (likely(kmsc_cipher_can_now(io->cipher))) {
-		if (!kmsc_fan_wise(io->src.bi_size) ||
-		    !kmsc_fan_run(&fan, io, io->src.bi_size, &r))
-			r = convert_now(io, false);
-		else if (r == -EINPROGRESS)
-			return r;
-		else if (r)
-			/* Some is decrypted: it must not be done again. */
-			r = -EIO;
-	}
-	kmsc_io_leave(io);
+	if (likely(kmsc_cipher_can_now(io->cipher)))
+		r = kmsc_fan_wise(io->src.bi_size) ? read_large(io) :
+						     convert_now(io, false);
+	if (likely(r != -EINPROGRESS))
+		kmsc_io_leave(io);
 	return r;
 }
 
@@ -386,6 +395,8 @@ static int read_end(struct kmsc_io *io, blk_status_t *status)
 		if (unlikely(r == -EINPROGRESS))
 			return DM_ENDIO_INCOMPLETE;
 	}
+	if (likely(!r))
+		return DM_ENDIO_DONE;
 	/* Not here, or short of memory: where one can wait, it works. */
 	if (r == -EAGAIN || r == -ENOMEM) {
 		read_later(io);

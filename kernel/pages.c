@@ -16,34 +16,44 @@ static bool has_table(const struct kmsc_pages *pages)
 	return pages->count > KMSC_PAGES_FEW;
 }
 
+/* Not inline: small writes have no table, and would clear its stack in vain. */
+static noinline void table_put(struct kmsc_pool *pool, struct kmsc_pages *pages)
+{
+	struct bio_vec table = { .bv_page = virt_to_page(pages->vecs) };
+
+	kmsc_pool_put(pool, &table, 1);
+}
+
+static noinline void pool_get_many(struct kmsc_pages *pages)
+{
+	struct kmsc_pool *home;
+	struct bio_vec table;
+
+	home = kmsc_pool_get(&table, 1);
+	if (unlikely(!home))
+		return;
+	pages->vecs = page_address(table.bv_page);
+	pages->pool = kmsc_pool_get(pages->vecs, pages->count);
+	if (unlikely(!pages->pool))
+		table_put(home, pages);
+}
+
 /* Pages that are used again and again, or else new ones */
 static bool pool_get(struct kmsc_pages *pages)
 {
-	struct kmsc_pool *home = NULL;
-	struct bio_vec table;
-
-	if (has_table(pages)) {
-		home = kmsc_pool_get(&table, 1);
-		pages->pool = NULL;
-		if (!home)
-			return false;
-		pages->vecs = page_address(table.bv_page);
-	}
-	pages->pool = kmsc_pool_get(pages->vecs, pages->count);
-	if (unlikely(!pages->pool && home))
-		kmsc_pool_put(home, &table, 1);
+	pages->vecs = pages->few;
+	pages->pool = NULL;
+	if (has_table(pages))
+		pool_get_many(pages);
+	else
+		pages->pool = kmsc_pool_get(pages->vecs, pages->count);
 	return pages->pool;
 }
 
-static void pool_put(struct kmsc_pages *pages)
+static noinline void pool_put_many(struct kmsc_pages *pages)
 {
-	struct bio_vec table;
-
 	kmsc_pool_put(pages->pool, pages->vecs, pages->count);
-	if (has_table(pages)) {
-		table.bv_page = virt_to_page(pages->vecs);
-		kmsc_pool_put(pages->pool, &table, 1);
-	}
+	table_put(pages->pool, pages);
 }
 
 static void reserve_get(struct kmsc_pages *pages, struct kmsc_reserve *reserve)
@@ -87,27 +97,26 @@ static void reserve_put(struct kmsc_pages *pages, struct kmsc_reserve *reserve)
 void kmsc_pages_get(struct kmsc_pages *pages, unsigned int size,
 		    struct kmsc_reserve *reserve)
 {
-	unsigned int i;
+	struct bio_vec *vec;
 
 	BUILD_BUG_ON(KMSC_PAGES_MAX * sizeof(struct bio_vec) > PAGE_SIZE);
 	pages->count = DIV_ROUND_UP(size, PAGE_SIZE);
-	pages->vecs = pages->few;
 	if (unlikely(!pool_get(pages)))
 		reserve_get(pages, reserve);
-	for (i = 0; i < pages->count; i++) {
-		pages->vecs[i].bv_len = min_t(unsigned int, size, PAGE_SIZE);
-		pages->vecs[i].bv_offset = 0;
-		size -= pages->vecs[i].bv_len;
-	}
+	for (vec = pages->vecs; size > PAGE_SIZE; vec++, size -= PAGE_SIZE)
+		*vec = (struct bio_vec){ vec->bv_page, PAGE_SIZE, 0 };
+	*vec = (struct bio_vec){ vec->bv_page, size, 0 };
 }
 
 /* kmsc_pages_put - give them back, any context */
 void kmsc_pages_put(struct kmsc_pages *pages, struct kmsc_reserve *reserve)
 {
-	if (likely(pages->pool))
-		pool_put(pages);
-	else
+	if (unlikely(!pages->pool))
 		reserve_put(pages, reserve);
+	else if (has_table(pages))
+		pool_put_many(pages);
+	else
+		kmsc_pool_put(pages->pool, pages->vecs, pages->count);
 }
 
 void kmsc_reserve_count(const struct kmsc_reserve *reserve,
