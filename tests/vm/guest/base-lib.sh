@@ -40,6 +40,28 @@ in_time() {
 	done
 }
 
+# often SOAKED USUAL [SLOW]: how many times a test does something: as often as we
+# promise with SOAK=1, else few times, and on a slow kernel as many times fewer
+# as all takes longer there, but twice if it is more than once. SLOW where fewer
+# would be no test of it any more.
+often() {
+	local slow=${KMSC_SLOW:-1} n=$2
+
+	if [ "${SOAK:-}" = 1 ]; then
+		n=$1
+	elif [ "$slow" -gt 1 ]; then
+		n=$((($2 + slow - 1) / slow))
+		[ "$n" -gt 1 ] || n=$(($2 < 2 ? $2 : 2))
+		n=${3:-$n}
+	fi
+	echo "$n"
+}
+
+# slowly MS: in milliseconds too, what takes longer on a slow kernel
+slowly() {
+	echo $(($1 * ${KMSC_SLOW:-1}))
+}
+
 # in_memory PROGRAM...: A program's start over 9p takes a second, and a clock
 # that counts instructions runs on meanwhile, fast, for as long as the host
 # takes. Touched, a program is in memory, and so are its libraries.

@@ -9,7 +9,7 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh
 . ./kernel-lib.sh
 
-times=$([ "${SOAK:-}" = 1 ] && echo 10000 || echo 200)
+times=$(often 10000 200 200)
 # the same each time; another one for a change
 seed=${HOSTILE_SEED:-1}
 brd 4

@@ -136,7 +136,7 @@ deadlines() {
 	remove d1 d2 d3
 }
 
-rounds=$([ "${SOAK:-}" = 1 ] && echo 34 || echo 1)
+rounds=$(often 34 1)
 for ((round = 1; round <= rounds; round++)); do
 	dmesg -C
 	deadlines $round

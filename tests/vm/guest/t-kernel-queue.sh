@@ -242,7 +242,7 @@ ok 'remove while locked' remove one
 
 # --- under full load -----------------------------------------------------------
 gcc -O -Wall -Werror -o $t/writer debug-writer.c || exit 1
-cycles=$([ "${SOAK:-}" = 1 ] && echo 50 || echo 3)
+cycles=$(often 50 3)
 
 loaded() {
 	[ "$(awk '{ print $5 }' /sys/block/dm-0/stat)" -gt "$1" ]

@@ -11,7 +11,8 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=parity-lib.sh
 . ./parity-lib.sh
 
-rounds=$([ "${SOAK:-}" = 1 ] && echo 500 || echo 12)
+# each of the options in turn, at least
+rounds=$(often 500 12 4)
 
 # load LINE [OPTION...]: the table in the place of the one that is there
 load() {

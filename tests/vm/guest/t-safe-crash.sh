@@ -13,8 +13,8 @@ cd "$(dirname "$0")" || exit 1
 . ./safe-lib.sh
 
 # how many files are synced, and how many points of all are looked at
-rounds=$([ "${SOAK:-}" = 1 ] && echo 40 || echo 8)
-points_max=$([ "${SOAK:-}" = 1 ] && echo 100000 || echo 12)
+rounds=$(often 40 8)
+points_max=$(often 100000 12)
 log=$(readlink -f /dev/disk/by-id/virtio-disk2)
 mnt=$t/mnt
 top=/dev/mapper/one

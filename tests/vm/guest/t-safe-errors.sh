@@ -13,7 +13,7 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=debug-lib.sh
 . ./debug-lib.sh
 
-times=$([ "${SOAK:-}" = 1 ] && echo 500 || echo 8)
+times=$(often 500 8)
 program writer
 disk=$(readlink -f /dev/disk/by-id/virtio-disk0)
 sectors=$(blockdev --getsz "$disk")
@@ -40,8 +40,8 @@ written() {
 	writer=$!
 	in_time 60 begun || return
 	for ((n = 0; n < times; n++)); do
-		becomes "$1" && $bad_too && sleep 0.4 && becomes "$good" &&
-			sleep 0.2 || return
+		becomes "$1" && $bad_too && sleep "$(slowly 400)e-3" &&
+			becomes "$good" && sleep "$(slowly 200)e-3" || return
 	done
 	kill -TERM "$writer"
 	wait "$writer"
@@ -98,11 +98,12 @@ ok 'all memory is back' in_time 10 settled
 becomes "$good"
 remove one
 
-# blocks that cannot be read until they are written again
+# blocks that cannot be read until they are written again; each is a process
+step=$(slowly 37)
 dust() {
 	local block
 
-	for ((block = half - 8192; block < half + 8192; block += 37)); do
+	for ((block = half - 8192; block < half + 8192; block += step)); do
 		dmsetup message lower 0 addbadblock "$block" || return
 	done
 	dmsetup message lower 0 enable

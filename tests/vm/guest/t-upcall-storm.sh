@@ -10,7 +10,8 @@ cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh
 . ./kernel-lib.sh
 
-volumes=$([ "${SOAK:-}" = 1 ] && echo 256 || echo 48)
+# more than there may be helpers
+volumes=$(often 256 48 24)
 hung=64
 helpers=16
 parameters=/sys/module/kmscrypt/parameters
