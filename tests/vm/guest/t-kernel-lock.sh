@@ -63,7 +63,7 @@ remove two
 ok 'suspend and resume' dmsetup suspend one
 ok 'resume' dmsetup resume --noudevsync one
 
-helper sleep:1000 epoch=8
+helper sleep:"$(slowly 1000)" epoch=8
 ok 'unlock returns at once' dmsetup message one 0 unlock
 ok 'unlocking' state '^unlocking reason=admin'
 ok 'is active' in_time 10 state '^active reason=none error=0 epoch=8 '
@@ -81,7 +81,7 @@ dmsetup message one 0 unlock
 ok 'unlock with a key bound otherwise' in_time 10 state \
 	'^locked reason=admin error=129'
 ok 'locked as before' locked admin 129 8
-helper sleep:2000
+helper sleep:"$(slowly 2000)"
 dmsetup message one 0 unlock
 in_time 5 grep -q start $t/log
 dmsetup message one 0 lock
@@ -129,20 +129,23 @@ in_time 10 state ^active
 # that other processors help with them.
 fio --name=load --filename=/dev/mapper/one --direct=1 --rw=randrw \
 	--bssplit=4k/80:64k/10:1M/10 --ioengine=libaio --iodepth=8 --numjobs=2 \
-	--time_based --runtime=60 --continue_on_error=all --group_reporting >$t/fio 2>&1 &
+	--time_based --runtime=3000 --continue_on_error=all --group_reporting >$t/fio 2>&1 &
 fio=$!
 loaded() {
 	[ "$(awk '{ print $5 }' /sys/block/dm-0/stat)" -gt 100 ]
 }
 ok 'load' in_time 60 loaded
 cycles() {
-	for _ in {1..15}; do
+	local n
+
+	for ((n = $(often 15 15); n > 0; n--)); do
 		dmsetup message one 0 lock || return
 		dmsetup message one 0 unlock || return
 		in_time 20 state ^active || return
 	done
 }
 ok 'lock and unlock under load' cycles
+ok 'which went on to the end' kill -0 $fio
 kill $fio
 wait $fio
 put $t/old
