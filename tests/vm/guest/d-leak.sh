@@ -72,10 +72,10 @@ gone() {
 
 # Nobody waits any more when the key comes.
 late() {
-	helper sleep:3000
-	not timeout --signal=KILL 1 dmsetup create --noudevsync \
-		--noudevrules one --table "$(line)" &&
-		gone && in_time 60 grep -q '^end' $t/log &&
+	helper sleep:"$(slowly 3000)"
+	dmsetup create --noudevsync --noudevrules one --table "$(line)" &
+	in_time 20 grep -q '^start' $t/log && kill -KILL $! &&
+		not wait $! && gone && in_time 60 grep -q '^end' $t/log &&
 		in_time 60 not grep -F .kmscrypt /proc/keys
 }
 

@@ -25,7 +25,7 @@ without_memory() {
 
 # parallel SIZES: eight writers, each in its part, and each checks what it wrote
 parallel() {
-	without_memory timeout --kill-after=5 250 fio --name=parallel \
+	without_memory timeout --kill-after=5 600 fio --name=parallel \
 		--filename=/dev/mapper/one --direct=1 --rw=write \
 		--ioengine=libaio --iodepth=4 --bsrange="$1" \
 		--blockalign=4k --size=8M --offset_increment=8M \
