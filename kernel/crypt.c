@@ -30,6 +30,7 @@
 #include "io.h"
 #include "pages.h"
 #include "params.h"
+#include "piece.h"
 #include "tags.h"
 
 /* A sector is made of so many pieces of memory at most. */
@@ -78,15 +79,6 @@ static void remap(struct kmsc_crypt *crypt, struct bio *bio)
 
 /* --- sectors ------------------------------------------------------------ */
 
-/* Sets all that sg_init_table() does, at a fraction of its cost. */
-static void set_piece(struct scatterlist *sg, struct page *page,
-		      unsigned int len, unsigned int offset)
-{
-	sg->page_link = 0;
-	sg_set_page(sg, page, len, offset);
-	sg_mark_end(sg);
-}
-
 /* The pieces of a sector that is not in one piece. */
 static int gather(struct kmsc_io *io, struct scatterlist *sg, unsigned int len)
 {
@@ -122,7 +114,7 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 	int r;
 
 	if (likely(len >= sector)) {
-		set_piece(pass->src, bv.bv_page, sector, bv.bv_offset);
+		kmsc_piece_set(pass->src, bv.bv_page, sector, bv.bv_offset);
 	} else {
 		r = gather(io, pass->src, sector);
 		if (r)
@@ -135,16 +127,10 @@ static int aim(struct kmsc_io *io, struct pass *pass)
 		/* Our pages hold whole sectors: there is but one piece. */
 		BUILD_BUG_ON(PAGE_SIZE % KMSC_SECTOR_MAX);
 		bv = io->pages.vecs[pass->filled >> PAGE_SHIFT];
-		set_piece(pass->dst, bv.bv_page, sector, offset);
+		kmsc_piece_set(pass->dst, bv.bv_page, sector, offset);
 		len = min_t(unsigned int, len, PAGE_SIZE - offset);
 	}
 	return round_down(len, sector);
-}
-
-/* So odd that the API needs memory; without it a part may be done in place. */
-static bool is_odd(struct scatterlist *src)
-{
-	return !sg_is_last(src) || !IS_ALIGNED(src->offset, KMSC_IV_ALIGN);
 }
 
 /* As many sectors as lie in one piece: only offset and number change. */
@@ -175,7 +161,7 @@ static int convert_piece(struct kmsc_io *io, struct pass *pass)
 	bvec_iter_advance(io->vecs, &io->src, done);
 	pass->filled += done;
 	/* It must not be tried again. */
-	return unlikely(r == -ENOMEM) && is_odd(pass->src) ? -EIO : r;
+	return unlikely(r == -ENOMEM) && kmsc_piece_odd(pass->src) ? -EIO : r;
 }
 
 static int convert(struct kmsc_io *io, struct pass *pass)
@@ -235,7 +221,7 @@ static int convert_wait(struct kmsc_io *io)
 		return kmsc_tags_convert(io);
 	/* May wait for others who are here, and who wait for the cipher only. */
 	pass = mempool_alloc(&io->crypt->passes, GFP_NOIO);
-	/* A cipher in hardware looks at what set_piece() leaves alone. */
+	/* A cipher in hardware looks at what kmsc_piece_set() leaves alone. */
 	sg_init_table(pass->src, PIECES_MAX);
 	sg_init_table(pass->dst, 1);
 	pass_init(pass, io, (void *)pass + PASS_BYTES, true);
