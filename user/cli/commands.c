@@ -103,9 +103,9 @@ const struct command commands[] = {
 	  .help = "make an encrypted volume (destroys what is on DEV)",
 	  .min_args = 1,
 	  .max_args = 1,
-	  .options = KMS | O(FORCE) | O(LABEL) | O(CIPHER) | O(KEY_SIZE) |
-		     O(SECTOR_SIZE) | O(IV_LARGE_SECTORS) | O(LEASE) |
-		     O(ON_LOCK) | O(QUEUE_CAP),
+	  .options = KMS | O(FORCE) | O(LABEL) | O(CIPHER) | O(INTEGRITY) |
+		     O(INTEGRITY_NO_WIPE) | O(KEY_SIZE) | O(SECTOR_SIZE) |
+		     O(IV_LARGE_SECTORS) | O(LEASE) | O(ON_LOCK) | O(QUEUE_CAP),
 	  .run = cmd_format },
 	{ .path = "bind",
 	  .args = "DEV",

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "base/file.h"
@@ -12,9 +13,15 @@
 #include "base/secret.h"
 #include "kms/config.h"
 #include "volume/binding.h"
+#include "volume/blank.h"
 #include "volume/capsule.h"
+#include "volume/dif.h"
 #include "volume/header.h"
+#include "volume/integrity.h"
 #include "volume/luks.h"
+#include "volume/mapper.h"
+#include "volume/mapping.h"
+#include "volume/opening.h"
 #include "volume/rebind.h"
 #include "volume/registry.h"
 #include "volume/unlock.h"
@@ -93,6 +100,65 @@ static int prove(struct op *op, const struct luks_place *place,
 	return r;
 }
 
+static int check_integrity(struct op *op, const struct luks_place *place,
+			   const struct create *c)
+{
+	struct segment s = { 0 }, view;
+	struct stat st;
+	int r;
+
+	if (stat(place->device, &st))
+		return op_fail(op, -errno, "%s: %s", place->device,
+			       strerror(errno));
+	if (!S_ISBLK(st.st_mode)) {
+		op_next(op, "Attach it first: losetup --find --show %s",
+			place->device);
+		return op_fail(op, -ENODEV,
+			       "%s is not a block device, which integrity tags "
+			       "need",
+			       place->device);
+	}
+	snprintf(s.cipher, sizeof(s.cipher), "%s",
+		 c->cipher ?: LUKS_CIPHER_DEFAULT);
+	snprintf(s.integrity, sizeof(s.integrity), "%s", c->integrity);
+	r = integrity_view(op, &s, &view);
+	if (!r)
+		r = mapper_target(op, DIF_TARGET, DIF_MODULE);
+	if (!r && !c->no_wipe)
+		r = mapper_target(op, KMSC_TARGET_NAME, MAPPING_MODULE);
+	return r;
+}
+
+int create_check(struct op *op, const struct luks_place *place,
+		 const struct create *c)
+{
+	char previous[KMSC_UUID_STR_LEN + 1];
+
+	find_previous(op, place, previous);
+	if (*previous)
+		blank_clear(previous);
+	return c->integrity ? check_integrity(op, place, c) : 0;
+}
+
+int create_wipe(struct op *op, const struct luks_place *place,
+		const struct create *c)
+{
+	struct mapping_table t;
+	int r;
+
+	if (!c->integrity || c->no_wipe)
+		return 0;
+	r = opening_table(op, place, false, &t);
+	if (!r)
+		r = blank_volume(op, &t, c->progress, c->arg);
+	if (r)
+		op_next(op,
+			"Not all sectors of %s can be read: put right what "
+			"failed and repeat with --force.",
+			place->device);
+	return r;
+}
+
 int create_volume(struct op *op, const struct luks_place *place,
 		  const struct create *c, struct header *ret)
 {
@@ -105,6 +171,7 @@ int create_volume(struct op *op, const struct luks_place *place,
 	};
 	const struct luks_format f = {
 		.cipher = c->cipher,
+		.integrity = c->integrity,
 		.sector_size = c->sector_size,
 		.label = c->label,
 	};

@@ -105,6 +105,16 @@ int dif_remove(struct op *op, const char *name, bool deferred)
 	return r < 0 ? mapper_fail(op, own, r) : 1;
 }
 
+bool dif_exists(const char *name)
+{
+	char own[MAPPER_NAME_MAX];
+	struct dm_info info;
+	struct op op;
+
+	op_init(&op, 0);
+	return !dif_name(&op, name, own) && look(&op, own, NULL, &info) > 0;
+}
+
 static int clear_one(struct op *op, const char *own, void *arg)
 {
 	struct dm_info info;

@@ -32,6 +32,9 @@ int dif_create(struct op *op, const char *name, struct mapping_table *t,
  */
 int dif_remove(struct op *op, const char *name, bool deferred);
 
+/** dif_exists() - is there one of ours for @name? */
+bool dif_exists(const char *name);
+
 /** dif_clear() - all of volume @uuid on which nothing stands. 0, -errno. */
 int dif_clear(struct op *op, const char *uuid);
 

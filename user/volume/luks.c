@@ -114,6 +114,8 @@ static int format(struct luks_session *s, const struct luks_format *f,
 	};
 	struct crypt_params_luks2 params = {
 		.pbkdf = &pbkdf,
+		/* with the journal that dm-integrity chooses */
+		.integrity = f->integrity,
 		.sector_size = sector_size,
 		.label = f->label,
 		.subsystem = LUKS_SUBSYSTEM,

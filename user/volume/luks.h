@@ -50,6 +50,7 @@ int luks_read(struct op *op, const struct luks_place *place,
 
 struct luks_format {
 	const char *cipher; /* NULL: LUKS_CIPHER_DEFAULT */
+	const char *integrity; /* as in a header, hmac(sha256); NULL: none */
 	uint32_t sector_size; /* bytes; 0: 4096 where the device fits it */
 	uint64_t offset; /* data offset in bytes, 0: library's default */
 	const char *label; /* or NULL */
@@ -58,7 +59,8 @@ struct luks_format {
 
 /**
  * luks_format() - write a new header without keyslots and tokens
- * @key:	the volume key; its length selects AES-128 or -256
+ * @key:	the volume key, behind the cipher's own that of a MAC; its length
+ *		selects AES-128 or -256
  * @ret:	the header as read back; header_free() it, also after a failure
  *
  * Overwrites what was there without asking: the caller has checked it. The

@@ -16,8 +16,6 @@
 #include "volume/dif.h"
 #include "volume/mapper.h"
 
-#define MODULE "kmscrypt"
-
 static_assert(sizeof(((struct mapping *)0)->dm_uuid) == MAPPER_UUID_MAX,
 	      "device-mapper's limit");
 
@@ -53,7 +51,7 @@ static int create(struct op *op, const char *name, const char *dm_uuid,
 		.name = name,
 		.dm_uuid = dm_uuid,
 		.target = KMSC_TARGET_NAME,
-		.module = MODULE,
+		.module = MAPPING_MODULE,
 		.len = t->len,
 		.params = params,
 		.read_only = read_only,
@@ -364,7 +362,7 @@ int mapping_resize(struct op *op, const char *name, uint64_t len,
 	struct mapper_device d = {
 		.name = name,
 		.target = KMSC_TARGET_NAME,
-		.module = MODULE,
+		.module = MAPPING_MODULE,
 		.len = len,
 	};
 	struct mapping m;

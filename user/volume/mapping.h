@@ -22,6 +22,7 @@
 
 struct op;
 
+#define MAPPING_MODULE "kmscrypt" /* that has the target */
 #define MAPPING_NAME_MAX 128 /* DM_NAME_LEN, with the NUL */
 #define MAPPING_UUID_MAX 129 /* DM_UUID_LEN */
 

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# Volumes with integrity tags, the whole way: made by cryptsetup and enrolled,
-# opened over dm-integrity, each reading what the other wrote; and nothing is
-# left when an open fails or is cut off.
+# Volumes with integrity tags, the whole way: made by kmscrypt, or by cryptsetup
+# and enrolled; opened over dm-integrity, each reading what the other wrote; and
+# nothing is left when something fails or is killed.
 # vm: --mem 1G --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
@@ -162,4 +162,108 @@ all() {
 	same "$uuid" 2 && kmscrypt close "$uuid" && nothing
 }
 ok 'it is the volume' all
+# --- made by kmscrypt ---
+# exported KEY_BITS: cryptsetup opens it with the volume key
+exported() {
+	rm -f "$t/key"
+	kmscrypt dump "$disk" --dump-volume-key --volume-key-file "$t/key" &&
+		is "$(($1 / 8))" "$(stat -c %s "$t/key")" &&
+		cryptsetup open --volume-key-file "$t/key" --key-size "$1" \
+			"$disk" stock
+}
+
+# made KEY_BITS OPTIONS: no sector was written yet; cryptsetup's key sizes are
+# those of the cipher and of the MAC together
+made() {
+	local bits=$1
+	shift
+
+	kmscrypt format --force --integrity-no-wipe "$@" "$disk" &&
+		nothing && kmscrypt open "$disk" vol && not same vol 1 &&
+		write vol 1 && kmscrypt close vol && exported "$bits" || return
+	same stock 1 && write stock 2 && cryptsetup close stock &&
+		kmscrypt open "$disk" vol && same vol 2 && kmscrypt close vol
+}
+
+ok 'format: aead' made 256 --integrity aead
+ok '... with what it says' like '^integrity +aead$' \
+	"$(kmscrypt dump "$disk" | grep ^integ)"
+ok 'format: poly1305' made 256 --integrity poly1305
+ok 'format: hmac-sha256' made 768 --integrity hmac-sha256
+ok 'format: hmac-sha512' made 768 --integrity hmac-sha512 --sector-size 512
+ok 'format: hmac-sha256, XTS with a random IV' made 512 --integrity \
+	hmac-sha256 --cipher aes-xts-random --key-size 256
+ok 'format: keys that are too long' exits 1 format --force \
+	--integrity hmac-sha512 --key-size 512 "$disk"
+ok 'format: GCM with an IV that repeats' exits 8 format --force \
+	--integrity aead --cipher aes-gcm-plain64 "$disk"
+image() {
+	truncate -s 32M "$t/image" &&
+		exits 4 format --integrity aead "$t/image" &&
+		like losetup "$said"
+}
+ok 'format: an image file' image
+unharmed() {
+	kmscrypt open "$disk" vol && kmscrypt close vol
+}
+ok 'what was refused has done no harm' unharmed
+
+small=/dev/mapper/small
+only_small() {
+	is small "$(dmsetup ls | cut -f1)"
+}
+create small "0 49152 linear $disk 0"
+blank() {
+	dd if=/dev/mapper/"$1" bs=1M iflag=direct status=none | cmp -n \
+		"$(blockdev --getsize64 "/dev/mapper/$1")" - /dev/zero
+}
+wiped() {
+	kmscrypt format --force --integrity aead "$small" &&
+		only_small && not compgen -G '/dev/mapper/kmscrypt*' &&
+		kmscrypt open "$small" vol && blank vol && kmscrypt close vol
+}
+ok 'format writes all of it' wiped
+readable() {
+	local disk=$small
+
+	exported 256 && blank stock && cryptsetup close stock
+}
+ok 'cryptsetup reads all of it' readable
+# killed: while it writes
+writing() {
+	dmsetup info -c --noheadings -o open,name |
+		grep '^1:kmscrypt-format-[-0-9a-f]*$'
+}
+killed() {
+	local format
+
+	kmscrypt format --force --integrity aead "$small" &
+	format=$!
+	in_time 30 writing && kill -KILL "$format" || return
+	wait "$format"
+	in_time 20 only_small
+}
+ok 'format killed while it writes: no mapping is left' killed
+ok '... and a second one does it all' wiped
+# as if it had been killed a moment earlier
+half() {
+	local uuid
+
+	uuid=$(cryptsetup luksUUID "$small")
+	kmscrypt open "$small" "kmscrypt-format-$uuid" && wiped
+}
+ok '... also one whose mapping was left' half
+remove small
+no_module() {
+	rmmod dm_integrity &&
+		echo 'install dm-integrity /bin/false' >/etc/modprobe.d/no.conf ||
+		return
+	exits 8 format --force --integrity aead "$disk" &&
+		like 'modprobe dm-integrity' "$said"
+	local status=$?
+	rm /etc/modprobe.d/no.conf
+	return "$status"
+}
+ok 'a kernel without dm-integrity' no_module
+ok 'what it refused has done no harm' unharmed
 done_testing
