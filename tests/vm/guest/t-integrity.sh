@@ -7,6 +7,7 @@
 # vm: --mem 1G --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
+top=$PWD/../../..
 # shellcheck source=upcall-lib.sh
 . ./upcall-lib.sh
 
@@ -193,6 +194,20 @@ ok 'format: hmac-sha256' made 768 --integrity hmac-sha256
 ok 'format: hmac-sha512' made 768 --integrity hmac-sha512 --sector-size 512
 ok 'format: hmac-sha256, XTS with a random IV' made 512 --integrity \
 	hmac-sha256 --cipher aes-xts-random --key-size 256
+# json SECTION MEMBER ARGUMENTS: what kmscrypt says has it, as the manual has it
+json() {
+	local section=$1 member=$2
+	shift 2
+
+	kmscrypt "$@" --json >"$t/json" && grep -q "\"$member\": \"" "$t/json" &&
+		python3 "$top/tests/cli/json-schema.py" \
+			"$top/man/kmscrypt-json.5" check "$section" <"$t/json"
+}
+ok 'format --json' json format integrity format --force --integrity aead \
+	--integrity-no-wipe "$disk"
+ok 'dump --json' json dump integrity dump "$disk"
+ok 'table --json' json table dif_device table "$disk"
+ok 'table --beneath --json' json table dif_device table --beneath "$disk"
 ok 'format: keys that are too long' exits 1 format --force \
 	--integrity hmac-sha512 --key-size 512 "$disk"
 ok 'format: GCM with an IV that repeats' exits 8 format --force \
