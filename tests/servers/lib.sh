@@ -89,7 +89,7 @@ vault_start() {
 		--control "$dir/control" --log "$dir/log" --state "$dir/state" \
 		"$@" >"$dir/output" 2>&1 &
 	echo $! >"$dir/pid"
-	if ! wait_for 15 test -s "$dir/ready"; then
+	if ! wait_for 60 test -s "$dir/ready"; then
 		sed 's/^/# /' "$dir/output" >&2
 		servers_fail "vault-server $name did not start"
 		return
@@ -276,7 +276,7 @@ server_start() {
 	"$SERVERS_HOME/$program" --ready-file "$dir/ready" "$@" \
 		>"$dir/output" 2>&1 &
 	echo $! >"$dir/pid"
-	if ! wait_for 15 test -s "$dir/ready"; then
+	if ! wait_for 60 test -s "$dir/ready"; then
 		sed 's/^/# /' "$dir/output" >&2
 		servers_fail "$program, $name, did not start"
 		return
