@@ -110,6 +110,16 @@ shows() {
 # field EXPRESSION: of the last command's JSON output
 field() { json_get "$1" <<<"$OUT" 2>/dev/null; }
 
+# certificate_ends: check and show say that the entry's ends in ten days
+certificate_ends() {
+	ends 10 "... check" kms check --json
+	ok "... warns" grep -q "certificate expires in 9 days" \
+		<<<"$(field warning)"
+	ok "... also programs" [ "$(field credential_ends)" = true ]
+	ends 10 "... show" kms show
+	says "certificate expires in 9 days" "... warns"
+}
+
 # summary EXPRESSION: of the last command's JSON lines, the last one
 summary() { tail -n 1 <<<"$OUT" | json_get "$1" 2>/dev/null; }
 

@@ -99,17 +99,23 @@ offers() {
 	result $? "bash: ${*@Q} offers $expected"
 }
 
-wrong=0
-while IFS=$'\037' read -r path _ _ options; do
-	expected=''
-	for option in $options; do
-		expected+="${option%%=*} "
-	done
-	# shellcheck disable=SC2086
-	completes $path --
-	[ "$OUT" = "$expected" ] || { wrong=$((wrong + 1)); diag "$path: $OUT"; }
-done < <(listing)
-ok "bash: the options of each command" [ "$wrong" = 0 ]
+# options_of_each COMPLETES: what it offers behind each command
+options_of_each() {
+	local wrong=0 path options option expected
+	while IFS=$'\037' read -r path _ _ options; do
+		expected=''
+		for option in $options; do
+			expected+="${option%%=*} "
+		done
+		# shellcheck disable=SC2086
+		"$1" $path --
+		[ "$OUT" = "$expected" ] && continue
+		wrong=$((wrong + 1))
+		diag "$path: $OUT"
+	done < <(listing)
+	[ "$wrong" = 0 ]
+}
+ok "bash: the options of each command" options_of_each completes
 offers "local" kms set l
 offers "check" kms ch
 offers "table" ta
@@ -152,17 +158,7 @@ zsh_offers() {
 	[ "$OUT" = "$expected " ]
 	result $? "zsh: ${*@Q} offers $expected"
 }
-wrong=0
-while IFS=$'\037' read -r path _ _ options; do
-	expected=''
-	for option in $options; do
-		expected+="${option%%=*} "
-	done
-	# shellcheck disable=SC2086
-	zsh_completes $path --
-	[ "$OUT" = "$expected" ] || { wrong=$((wrong + 1)); diag "$path: $OUT"; }
-done < <(listing)
-ok "zsh: the options of each command" [ "$wrong" = 0 ]
+ok "zsh: the options of each command" options_of_each zsh_completes
 zsh_offers local kms set l
 zsh_offers table ta
 zsh_offers "256 512" format x --key-size ''

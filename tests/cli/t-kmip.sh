@@ -53,12 +53,7 @@ kmip_keys() {
 		"$KMIP_ADDR" "$uid" --client-cert "$SERVERS_PKI/client-ending.pem" \
 		--client-key "$SERVERS_PKI/client-ending.key" \
 		--ca-cert "$KMIP_CACERT"
-	ends 10 "... check" kms check --json
-	ok "... warns" grep -q "certificate expires in 9 days" \
-		<<<"$(field warning)"
-	ok "... also programs" [ "$(field credential_ends)" = true ]
-	ends 10 "... show" kms show
-	says "certificate expires in 9 days" "... warns"
+	certificate_ends
 	ok "the other one again" set_kmip "$uid"
 	ends 3 "nobody there" kms create-key kmip 127.0.0.1:1 \
 		"${kmip_options[@]}" --timeout 3
