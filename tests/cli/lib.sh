@@ -131,43 +131,61 @@ image() {
 	echo "$path"
 }
 
-# cli_killed_at N ARGUMENTS: SIGKILL before the Nth system call that changes a
-# file. 137: it was killed.
-CLI_CALLS=rename,renameat2,link,unlink,rmdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
+# What changes a file, or asks somebody who may
+CLI_CALLS=rename,renameat,renameat2,link,linkat,unlink,unlinkat,rmdir,mkdir,fsync,fdatasync,pwrite64,write,sendto,ftruncate
+
+# cli_places ARGUMENTS: runs it, and prints each of these calls as "NAME N", the
+# Nth of that name: strace counts each name for itself
+cli_places() {
+	strace -f -qq -o "$CLI_DIR/calls" -e "trace=$CLI_CALLS" \
+		"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null || return
+	# what fails changes nothing
+	sed -n 's/^\([0-9]* *\)\([a-z0-9]*\)(/\1\2 /p' "$CLI_DIR/calls" |
+		awk '{ place = $2 " " ++n[$1, $2] }
+			!/= -1 E/ && !seen[place]++ { print place }'
+}
+
+# cli_killed_at NAME N ARGUMENTS: SIGKILL before that call. 137: it was killed.
 cli_killed_at() {
-	local n=$1
-	shift
+	local name=$1 n=$2
+	shift 2
 	# The outer shell says "Killed", which is no news here.
 	{
-		strace -f -qq -o /dev/null -e "trace=$CLI_CALLS" \
-			-e "inject=$CLI_CALLS:signal=SIGKILL:when=$n" \
+		strace -f -qq -o /dev/null -e "trace=$name" \
+			-e "inject=$name:signal=SIGKILL:when=$n" \
 			"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null
 	} 2>/dev/null
 }
 
 # cli_kill_each RESTORE STEP SAFE FINISH ARGUMENTS: RESTORE, and kill it at each
-# STEPth place until it runs through. After each kill SAFE has to succeed, and
-# then FINISH, which gets the arguments. KILLS, LOST, STUCK; STATUS of the last.
-CLI_KILLS_MAX=400	# a run that never comes to its end is a failure
+# STEPth place of a whole run. After each kill SAFE has to succeed, and then
+# FINISH, which gets the arguments. PLACES, KILLS, LOST, STUCK; STATUS and what
+# is there are of one that ran through, after all the others.
 cli_kill_each() {
-	local restore=$1 step=$2 safe=$3 finish=$4 n
+	local restore=$1 step=$2 safe=$3 finish=$4 i=0 name n
 	shift 4
 	KILLS=0 LOST=0 STUCK=0
-	for ((n = 1; n < CLI_KILLS_MAX; n += step)); do
+	"$restore"
+	cli_places "$@" >"$CLI_DIR/places"
+	PLACES=$(wc -l <"$CLI_DIR/places")
+	while read -r name n <&3; do
+		[ $((i++ % step)) = 0 ] || continue
 		"$restore"
-		cli_killed_at "$n" "$@"
-		STATUS=$?
-		[ "$STATUS" = 137 ] || break
+		cli_killed_at "$name" "$n" "$@"
+		[ $? = 137 ] || continue
 		KILLS=$((KILLS + 1))
 		if ! "$safe"; then
 			LOST=$((LOST + 1))
-			diag "kill $n: lost: $ERR"
+			diag "killed at $name $n: lost: $ERR"
 		fi
 		if ! "$finish" "$@"; then
 			STUCK=$((STUCK + 1))
-			diag "kill $n: stuck: $ERR"
+			diag "killed at $name $n: stuck: $ERR"
 		fi
-	done
+	done 3<"$CLI_DIR/places"
+	"$restore"
+	"$KMSCRYPT" "$@" >/dev/null 2>&1 </dev/null
+	STATUS=$?
 }
 
 # read_key IMAGE: KEY becomes its volume key, hex; fails when it does not open

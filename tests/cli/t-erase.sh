@@ -47,24 +47,14 @@ ends 4 "a volume that is not ours" erase "$CLI_DIR/b.img" --yes
 ends 4 "no volume" erase "$(image c)" --yes
 
 # --- killed anywhere, and run again ---
-CALLS=pwrite64,write,fsync,unlink
-stuck=0 kills=0
-for ((n = 1; n < 200; n += 2)); do
-	volume
-	{
-		strace -f -qq -o /dev/null -e "trace=$CALLS" \
-			-e "inject=$CALLS:signal=SIGKILL:when=$n" \
-			"$KMSCRYPT" erase "$a" --yes >/dev/null 2>&1 </dev/null
-	} 2>/dev/null
-	[ $? = 137 ] || break
-	kills=$((kills + 1))
-	k erase "$a" --yes
-	if [ "$CODE" != 0 ] || wrapped || ! area_is_zero; then
-		stuck=$((stuck + 1))
-		diag "kill $n: $ERR"
-	fi
-done
-diag "$kills kills"
-ok "it was killed in several places" [ "$kills" -gt 3 ]
-ok "... and run again finishes" [ "$stuck" = 0 ]
+again() {
+	k "$@"
+	[ "$CODE" = 0 ] && ! wrapped && area_is_zero
+}
+a=$CLI_DIR/a.img
+cli_kill_each volume 2 true again erase "$a" --yes
+diag "$KILLS of $PLACES places"
+ok "it was killed in several places" [ "$KILLS" -gt 3 ]
+ok "... and at last it ran through" [ "$STATUS" = 0 ]
+ok "... and run again finishes" [ "$STUCK" = 0 ]
 cli_end

@@ -24,7 +24,7 @@ restore() {
 	rm -rf "${KMSCRYPT_ROOT:?}"
 	cp -a "$CLI_DIR/saved/root" "$KMSCRYPT_ROOT"
 	cp --sparse=always "$CLI_DIR/saved/b.img" "$b"
-	rm -f "$CLI_DIR"/file "$CLI_DIR"/.file.*
+	rm -f "$CLI_DIR"/file "$CLI_DIR"/.file.kmscrypt-new
 }
 
 # again ARGUMENTS: it ends with one of the codes, and what was wanted is there
@@ -43,14 +43,43 @@ killed() {
 	shift 5
 	save
 	cli_kill_each restore "$step" "$safe" again "$@"
-	diag "$name: $KILLS places, each ${step}th"
-	ok "$name: it was killed in many places" [ $((KILLS * step)) -ge 3 ]
+	diag "$name: $KILLS of $PLACES places"
+	ok "$name: it was killed in many places" \
+		[ "$KILLS" -ge $((PLACES / step)) ]
 	ok "$name: ... and at last it ran through" [ "$STATUS" = 0 ]
 	ok "$name: ... to the same end" "$finished"
 	ok "$name: nothing is lost after each kill" [ "$LOST" = 0 ]
 	ok "$name: running it again finishes" [ "$STUCK" = 0 ]
 	restore
 }
+
+# --- format: what is empty, and over a volume ---
+nothing_half() { [ -z "$(find "$CLI_DIR" -name '.*.kmscrypt-new')" ]; }
+formatted() {
+	[ "$CODE" = 0 ] ||
+		{ [[ $ERR == *--force* ]] && k format "$b" --force; }
+	[ "$CODE" = 0 ] && bound_to "$b" local && read_key "$b" && nothing_half
+}
+b=$(image f)
+killed format "$every" true formatted "0 5" format "$b"
+k format "$b"
+[ "$CODE" = 0 ]
+result $? "a volume to be formatted over"
+old=$(cryptsetup luksUUID "$b")
+# What it held is lost, as was wanted. Whoever was killed could not say so.
+over() {
+	formatted && k list --json && [ "$CODE" = 0 ] || return
+	[[ $OUT != *"$old"* ]] || k forget "$old"
+	[ "$CODE" = 0 ]
+}
+killed "format --force" "$every" true over 0 format "$b" --force
+
+# --- forget ---
+forgotten() {
+	k list --json
+	[ "$CODE" = 0 ] && [[ $OUT != *"$old"* ]]
+}
+killed forget 1 true forgotten "0 4" forget "$old" --force
 
 b=$(image b)
 k format "$b"

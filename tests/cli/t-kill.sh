@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# SIGKILL before every system call that changes a file, one run for each: the
-# volume opens with the same key at once, and the command run again finishes.
+# SIGKILL before every system call that changes a file (SOAK=1; otherwise some
+# of them), one run for each: the volume opens with the same key at once, and
+# the command run again finishes.
 set -u
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -22,11 +23,14 @@ restore() {
 
 both_open() { opens "$a" "$key_a" && opens "$b" "$key_b"; }
 
-# finishes ARGUMENTS: the same again, and all are bound to the provider
+# finishes ARGUMENTS: the same again, and all are bound to the provider. A
+# downgrade that was killed in its last step is one, and says so.
 finishes() {
 	local status=0
 	k "$@"
-	[ "$CODE" = 0 ] && both_open && bound_to "$a" "$provider" &&
+	[ "$CODE" = 0 ] || [[ $CODE$ERR == 5*"on this host already"* ]] ||
+		return
+	both_open && bound_to "$a" "$provider" &&
 		bound_to "$b" "$provider" || status=1
 	[ "$(generations retiring)" = 0 ] || left=$((left + 1))
 	return "$status"
@@ -36,10 +40,12 @@ finishes() {
 kill_everywhere() {
 	local name=$1 step=$2 provider=$3 left=0
 	shift 3
+	[ "${SOAK:-}" != 1 ] || step=1
 	save
 	cli_kill_each restore "$step" both_open finishes "$@"
-	diag "$name: $KILLS places"
-	ok "$name: it was killed in many places" [ $((KILLS * step)) -gt 10 ]
+	diag "$name: $KILLS of $PLACES places"
+	ok "$name: it was killed in many places" \
+		[ "$KILLS" -ge $((PLACES / step)) ]
 	ok "$name: ... and at last it ran through" [ "$STATUS" = 0 ]
 	ok "$name: the volumes open after each kill" [ "$LOST" = 0 ]
 	ok "$name: running it again finishes" [ "$STUCK" = 0 ]
@@ -53,21 +59,21 @@ k format "$a"
 k format "$b"
 key_a=$(key_of "$a") key_b=$(key_of "$b")
 
-kill_everywhere "a new local key" 1 local kms rewrap
+kill_everywhere "a new local key" 6 local kms rewrap
 
 if ! kmip_start; then
 	result 1 "the KMIP server starts"
 	cli_end
 fi
 uid=$(kmip_admin create)
-kill_everywhere "local to KMIP" 5 kmip kms set kmip "$KMIP_ADDR" "$uid" \
+kill_everywhere "local to KMIP" 9 kmip kms set kmip "$KMIP_ADDR" "$uid" \
 	--client-cert "$KMIP_CERT" --client-key "$KMIP_KEY" \
 	--ca-cert "$KMIP_CACERT"
 set_kmip "$uid"
 kmip_admin create >"$CLI_DIR/uid2"
-kill_everywhere "a new KMIP key" 7 kmip kms rewrap \
+kill_everywhere "a new KMIP key" 9 kmip kms rewrap \
 	--new-key-uid "$(cat "$CLI_DIR/uid2")"
-kill_everywhere "a downgrade" 7 local kms unset --allow-downgrade
+kill_everywhere "a downgrade" 9 local kms unset --allow-downgrade
 k kms unset --allow-downgrade
 kmip_stop
 

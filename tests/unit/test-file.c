@@ -89,6 +89,28 @@ static void test_limits(void **state)
 	assert_int_equal(file_remove(path), 0);
 }
 
+/* What a killed run has left goes with the next one that writes or removes. */
+static void test_left_over(void **state)
+{
+	_cleanup_free_ char *path = in_home("a");
+	_cleanup_free_ char *left = in_home(".a.kmscrypt-new");
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	(void)state;
+	assert_int_equal(symlink("/dev/null", left), 0);
+	assert_int_equal(file_write(path, "one", 3), 0);
+	assert_int_equal(file_read(path, 4, &text, &len), 0);
+	assert_string_equal(text, "one");
+	assert_int_equal(count_files(), 1);
+	assert_int_equal(symlink("/dev/null", left), 0);
+	assert_int_equal(file_remove(path), 0);
+	assert_int_equal(count_files(), 0);
+	assert_int_equal(symlink("/dev/null", left), 0);
+	assert_int_equal(file_remove(path), 0);
+	assert_int_equal(count_files(), 0);
+}
+
 /* A full disk: the old contents stay and nothing is left lying about. */
 static void test_failed_write(void **state)
 {
@@ -233,6 +255,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_left_over),
 		cmocka_unit_test(test_failed_write),
 		cmocka_unit_test(test_bad_paths),
 		cmocka_unit_test(test_mkdirs),

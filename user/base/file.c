@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 
@@ -115,14 +114,27 @@ static int write_all(int fd, const void *data, size_t len)
 	return 0;
 }
 
+/*
+ * Always the same name, so that what a killed run left goes with the next one.
+ * Those who write one file at the same time hold a lock.
+ */
+static int make_temp(int dir, const char *temp)
+{
+	static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
+	int fd = openat(dir, temp, flags, 0600);
+
+	if (fd < 0 && errno == EEXIST && !unlinkat(dir, temp, 0))
+		fd = openat(dir, temp, flags, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
 static int write_temp(int dir, const char *temp, const void *data, size_t len)
 {
-	_cleanup_close_ int fd = -1;
+	_cleanup_close_ int fd = make_temp(dir, temp);
 	int r;
 
-	fd = openat(dir, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
-		return -errno;
+		return fd;
 	r = write_all(fd, data, len);
 	/* whatever the umask was */
 	if (!r && fchmod(fd, 0600) < 0)
@@ -134,24 +146,27 @@ static int write_temp(int dir, const char *temp, const void *data, size_t len)
 	return r;
 }
 
+/* The dot hides what a power cut may leave from listings. */
+static int temp_of(const char *name, char ret[NAME_MAX + 1])
+{
+	int len = snprintf(ret, NAME_MAX + 1, ".%s.kmscrypt-new", name);
+
+	return len < 0 || len > NAME_MAX ? -ENAMETOOLONG : 0;
+}
+
 int file_write(const char *path, const void *data, size_t len)
 {
 	_cleanup_close_ int dir = -1;
 	char temp[NAME_MAX + 1];
 	const char *name;
-	uint64_t nonce;
 	int r;
 
 	dir = open_folder(path, &name);
 	if (dir < 0)
 		return dir;
-	if (getrandom(&nonce, sizeof(nonce), 0) != sizeof(nonce))
-		return -EIO;
-	/* the dot hides what a power cut may leave from listings */
-	r = snprintf(temp, sizeof(temp), ".%s.%016llx", name,
-		     (unsigned long long)nonce);
-	if (r < 0 || (size_t)r >= sizeof(temp))
-		return -ENAMETOOLONG;
+	r = temp_of(name, temp);
+	if (r)
+		return r;
 	r = write_temp(dir, temp, data, len);
 	if (!r && renameat(dir, temp, dir, name) < 0)
 		r = -errno;
@@ -206,6 +221,7 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 int file_remove(const char *path)
 {
 	_cleanup_close_ int dir = -1;
+	char temp[NAME_MAX + 1];
 	const char *name;
 
 	dir = open_folder(path, &name);
@@ -213,6 +229,9 @@ int file_remove(const char *path)
 		return 0;
 	if (dir < 0)
 		return dir;
+	if (!temp_of(name, temp) && unlinkat(dir, temp, 0) < 0 &&
+	    errno != ENOENT)
+		return -errno;
 	if (unlinkat(dir, name, 0) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	return fsync(dir) < 0 ? -errno : 0;

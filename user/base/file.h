@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Places and files. Everything that is kept is written to a new 0600 file
- * (O_EXCL) beside the old one, fsynced and renamed into place.
+ * (O_EXCL) beside the old one, fsynced and renamed into place. That new one is
+ * .NAME.kmscrypt-new; a run that is killed may leave it, and the next one that
+ * writes the file takes it away.
  */
 #ifndef _BASE_FILE_H
 #define _BASE_FILE_H
@@ -37,7 +39,10 @@ char *file_path(enum place place, const char *a, const char *b, const char *c);
 /** file_mkdirs() - make the folder of @path and its parents, mode 0700. */
 int file_mkdirs(const char *path);
 
-/** file_write() - replace @path atomically, mode 0600. Return: 0, -errno. */
+/**
+ * file_write() - replace @path atomically, mode 0600. Return: 0, -errno.
+ * Not for two at the same time: who shares the file takes a lock.
+ */
 int file_write(const char *path, const void *data, size_t len);
 
 /**
@@ -49,7 +54,10 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 /** file_sync_folder() - fsync the folder that @path is in */
 int file_sync_folder(const char *path);
 
-/** file_remove() - unlink and fsync the folder; a missing file is fine. */
+/**
+ * file_remove() - unlink it, and what a killed run left of it, and fsync the
+ * folder; a missing file is fine. As file_write(), not while others write it.
+ */
 int file_remove(const char *path);
 
 /**

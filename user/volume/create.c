@@ -43,12 +43,17 @@ static int forget_previous(struct op *op, const struct luks_place *place,
 			   const char *uuid)
 {
 	struct registry_volume v = { 0 };
-	int r = registry_load(op, uuid, &v);
+	_cleanup_close_ int lock = -1;
+	int r = registry_lock(op, &lock);
 
+	if (r)
+		return r;
+	r = registry_load(op, uuid, &v);
 	op_clear(op);
-	if (r == -ENOENT || (!r && strcmp(v.device, place->device)))
+	if (!r && strcmp(v.device, place->device))
 		return 0;
-	return r ? r : registry_remove(op, uuid);
+	/* Without a record, too: half of one may be left of a killed run. */
+	return r && r != -ENOENT ? r : registry_remove(op, uuid);
 }
 
 static int record(struct op *op, const struct luks_place *place,
