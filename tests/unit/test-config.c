@@ -38,6 +38,7 @@ static void sample(struct entry *e)
 	strcpy(g->id, ID1);
 	g->provider = KMS_VAULT;
 	g->created = 1700000000;
+	g->set = 3;
 	g->naddresses = 2;
 	strcpy(g->addresses[0], "https://[::1]:8200/base");
 	strcpy(g->addresses[1], "https://kms.example");
@@ -226,11 +227,11 @@ static void test_damaged(void **state)
 
 static void test_credentials(void **state)
 {
-	_cleanup_generation_ struct generation g = { .id = ID1 };
+	_cleanup_generation_ struct generation g = { .id = ID1, .set = 3 };
 	_cleanup_generation_ struct generation found = { .id = "" };
 	_cleanup_generation_ struct generation current = { .id = "" };
 	_cleanup_free_ char *path =
-		file_path(PLACE_CONFIG, "credentials", ID1, "token");
+		file_path(PLACE_CONFIG, "credentials", ID1 ".3", "token");
 	char name[CONFIG_ENTRY_NAME_MAX] = "";
 	struct stat st;
 
@@ -257,7 +258,7 @@ static void test_credentials(void **state)
 	assert_int_equal(access(path, F_OK), -1);
 	memcpy(g.id, "../../", 6);
 	assert_int_equal(config_save_credentials(&op, &g), -EINVAL);
-	assert_int_equal(config_drop_credentials(&op, "../entries"), -EINVAL);
+	assert_int_equal(config_drop_credentials(&op, &g), -EINVAL);
 }
 
 static void test_find(void **state)
@@ -283,7 +284,7 @@ static void test_list(void **state)
 
 	(void)state;
 	write_entry("b.json", "{}");
-	write_entry(".b.json.0123456789abcdef", "{}");
+	write_entry(".b.json.kmscrypt-new", "{}");
 	write_entry("README", "{}");
 	write_entry(".json", "{}");
 	write_entry("a b.json", "{}");
@@ -318,7 +319,11 @@ static void test_sweep(void **state)
 	_cleanup_free_ char *stray =
 		file_path(PLACE_CONFIG, "credentials", g.id, NULL);
 	_cleanup_free_ char *own =
-		file_path(PLACE_CONFIG, "credentials", ID1, NULL);
+		file_path(PLACE_CONFIG, "credentials", ID1 ".3", NULL);
+	_cleanup_free_ char *old =
+		file_path(PLACE_CONFIG, "credentials", ID1 ".2", NULL);
+	_cleanup_free_ char *theirs =
+		file_path(PLACE_CONFIG, "credentials", ID1 ".03", NULL);
 
 	(void)state;
 	assert_int_equal(secret_copy(&g.token, "s.token", 7), 0);
@@ -329,15 +334,24 @@ static void test_sweep(void **state)
 	remove_entry("aaa.json");
 	assert_int_equal(config_sweep(&op, always), 0);
 	assert_int_equal(access(stray, F_OK), 0);
+	assert_int_equal(mkdir(old, 0700), 0);
+	assert_int_equal(mkdir(theirs, 0700), 0);
 	assert_int_equal(config_sweep(&op, never), 0);
 	assert_int_equal(access(stray, F_OK), -1);
 	assert_int_equal(access(own, F_OK), 0);
+	/* another set of a generation that an entry has, needed or not */
+	assert_int_equal(access(old, F_OK), -1);
+	assert_int_equal(access(theirs, F_OK), 0);
+	assert_int_equal(rmdir(theirs), 0);
+	assert_int_equal(mkdir(old, 0700), 0);
+	assert_int_equal(config_sweep(&op, always), 0);
+	assert_int_equal(access(old, F_OK), -1);
 }
 
 static void test_remove(void **state)
 {
 	_cleanup_free_ char *path =
-		file_path(PLACE_CONFIG, "credentials", ID1, NULL);
+		file_path(PLACE_CONFIG, "credentials", ID1 ".3", NULL);
 	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
 	_cleanup_entry_ struct entry gone = { .ngenerations = 0 };
 

@@ -23,6 +23,14 @@ static const char *state_name(const struct generation *g)
 	return g->state == GENERATION_CURRENT ? "current" : "retiring";
 }
 
+static int peek(const struct generation *g, struct login_record *ret)
+{
+	char set[CONFIG_SET_MAX];
+
+	generation_set_name(g, set);
+	return login_state_peek(set, ret);
+}
+
 /*
  * What will make the credential stop working, or "": what the server said last
  * of a token, and what is in the certificate.
@@ -36,11 +44,11 @@ static int find_end(struct op *op, const struct generation *g,
 	int r;
 
 	*text = '\0';
-	if (g->provider == KMS_VAULT && !login_state_peek(g->id, &record))
+	if (g->provider == KMS_VAULT && !peek(g, &record))
 		token = login_warning(&record, g->login != LOGIN_TOKEN);
 	if (token)
 		snprintf(text, END_MAX, "%s", token);
-	r = config_client_cert(op, g->id, &cert);
+	r = config_client_cert(op, g, &cert);
 	if (!r && !token)
 		own_end_warning(own_cert_left_pem(cert), text, END_MAX);
 	return r == -ENODATA ? 0 : r;
@@ -81,7 +89,7 @@ static int add_credential(struct json_object *obj, const struct generation *g)
 	err = json_add_string(obj, "login", config_login_name(g->login));
 	if (!err && *g->proxy)
 		err = json_add_string(obj, "proxy", g->proxy);
-	if (err || login_state_peek(g->id, &r))
+	if (err || peek(g, &r))
 		return err;
 	if (r.ttl_s)
 		err = json_add_u64(obj, "credential_seconds",

@@ -68,6 +68,8 @@ static int generation_to_json(const struct generation *g,
 				    wrapped_provider_name(g->provider));
 	r = r ?: json_add_string(obj, "state", states[g->state]);
 	r = r ?: json_add_u64(obj, "created", g->created);
+	if (!r && g->set)
+		r = json_add_u64(obj, "credentials", g->set);
 	r = r ?: add_addresses(g, obj);
 	r = r ?: add_if(obj, "key_id", g->key_id);
 	r = r ?: add_if(obj, "mount", g->mount);
@@ -276,6 +278,7 @@ static int generation_from_json(struct json_object *obj, struct generation *g)
 	r = r ?: wrapped_provider_parse(name, &g->provider);
 	r = r ?: get_state(obj, g);
 	r = r ?: json_get_u64(obj, "created", &g->created);
+	r = r ?: optional(json_get_u64(obj, "credentials", &g->set));
 	r = r ?: get_addresses(obj, g);
 	r = r ?: get_optional(obj, "key_id", g->key_id, sizeof(g->key_id));
 	r = r ?: get_optional(obj, "mount", g->mount, sizeof(g->mount));

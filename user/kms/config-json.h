@@ -4,7 +4,7 @@
  *
  *   {"version": 1, "name": ..., "generations": [
  *     {"id", "provider", "state": "current" | "retiring", "created",
- *      "addresses": [...], "key_id", "mount", "namespace", "auth_mount",
+ *      "credentials", "addresses": [...], "key_id", "mount", "namespace", "auth_mount",
  *      "login", "role", "jwt_file", "proxy", "server_name", "kmip_version",
  *      "mode", "username"}]}
  *

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 #define ENTRY_FILE_MAX (1024 * 1024)
 #define LOCK_MAX_MS 10000
+#define SET_TRIES 5
 
 static const char suffix[] = ".json";
 
@@ -28,6 +30,15 @@ int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1])
 	if (!r)
 		uuid_text(uuid, id);
 	return r;
+}
+
+void generation_set_name(const struct generation *g, char ret[CONFIG_SET_MAX])
+{
+	int n = snprintf(ret, CONFIG_SET_MAX, "%s", g->id);
+
+	if (g->set)
+		snprintf(ret + n, CONFIG_SET_MAX - (size_t)n, ".%" PRIu64,
+			 g->set);
 }
 
 struct generation generation_public(const struct generation *g)
@@ -265,7 +276,7 @@ int config_remove(struct op *op, const struct entry *e)
 		return op_fail(op, r, "cannot remove %s: %s", path,
 			       strerror(-r));
 	for (i = 0; i < e->ngenerations; i++) {
-		int s = config_drop_credentials(op, e->generations[i].id);
+		int s = config_drop_credentials(op, &e->generations[i]);
 
 		r = r ?: s;
 	}
@@ -288,20 +299,50 @@ static int take(struct op *op, struct entry *e, size_t i,
 	return 0;
 }
 
+/* @id NULL: the current one. Its index, -ENODATA. */
+static int index_of(const struct entry *e, const char *id)
+{
+	for (size_t i = 0; i < e->ngenerations; i++)
+		if (id ? !strcmp(e->generations[i].id, id) :
+			 e->generations[i].state == GENERATION_CURRENT)
+			return (int)i;
+	return -ENODATA;
+}
+
+/*
+ * Readers take no lock, for a writer may have it for long. A set is removed
+ * once the entry names another: what the entry names before and after reading
+ * it was whole in between.
+ */
 static int find_in(struct op *op, const char *name, const char *id,
 		   struct generation *ret)
 {
-	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
-	size_t i;
-	int r;
+	for (int try = 0; try < SET_TRIES; try++) {
+		_cleanup_entry_ struct entry e = { .ngenerations = 0 };
+		_cleanup_entry_ struct entry after = { .ngenerations = 0 };
+		_cleanup_generation_ struct generation g = { .id = "" };
+		int i, r, err = config_load(op, name, &e);
 
-	r = config_load(op, name, &e);
-	if (r < 0)
-		return r;
-	for (i = 0; i < e.ngenerations; i++)
-		if (strcmp(e.generations[i].id, id) == 0)
-			return take(op, &e, i, ret);
-	return -ENODATA;
+		if (err < 0)
+			return err;
+		i = index_of(&e, id);
+		if (i < 0)
+			return i;
+		err = take(op, &e, (size_t)i, &g);
+		r = config_load(op, name, &after);
+		if (r < 0)
+			return r;
+		i = index_of(&after, id);
+		if (i < 0 || strcmp(after.generations[i].id, g.id) ||
+		    after.generations[i].set != g.set)
+			continue;
+		if (!err) {
+			*ret = g;
+			memset(&g, 0, sizeof(g));
+		}
+		return err;
+	}
+	return op_fail(op, -EBUSY, "KMS entry '%s' changes all the time", name);
 }
 
 int config_find(struct op *op, const char *id, struct generation *ret,
@@ -339,17 +380,13 @@ int config_find(struct op *op, const char *id, struct generation *ret,
 
 int config_current(struct op *op, const char *name, struct generation *ret)
 {
-	_cleanup_entry_ struct entry e = { .ngenerations = 0 };
-	size_t i;
 	int r;
 
-	r = config_load(op, name, &e);
-	if (r < 0)
+	op_clear(op);
+	r = find_in(op, name, NULL, ret);
+	if (r != -ENODATA || op->detail[0])
 		return r;
-	for (i = 0; i < e.ngenerations; i++)
-		if (e.generations[i].state == GENERATION_CURRENT)
-			return take(op, &e, i, ret);
-	return op_fail(op, -ENODATA,
+	return op_fail(op, r,
 		       "the KMS entry '%s' only unwraps: it has no current "
 		       "generation",
 		       name);

@@ -8,6 +8,10 @@
  *        ca.pem; local.key for the local provider (32 random bytes)
  *   /run/kmscrypt/tokens/<generation>          see login-state.h
  *
+ * Credentials that replace others are a new set in a folder of its own,
+ * <generation>.<n>, and the entry says which set holds: so its rename is the
+ * one moment at which addresses, login and secrets change, all together.
+ *
  * An entry has at most one current generation (the one that wraps) and any
  * number of retiring ones (unwrap only) that some volume may still refer to.
  * A generation's id and what it wraps with (provider, key, mount, namespace,
@@ -32,6 +36,8 @@ struct op;
 #define CONFIG_PATH_MAX 512
 #define CONFIG_DEFAULT_ENTRY "default"
 #define CONFIG_GENERATIONS_MAX 64
+/* "<generation>.<set>", with the NUL */
+#define CONFIG_SET_MAX (WRAPPED_ENTRY_LEN + 1 + 20 + 1)
 
 enum generation_state { GENERATION_CURRENT, GENERATION_RETIRING };
 
@@ -49,6 +55,7 @@ struct generation {
 	enum kms_provider provider;
 	enum generation_state state;
 	uint64_t created; /* seconds since 1970 */
+	uint64_t set; /* which set of credentials holds; 0: the first */
 	size_t naddresses; /* 0 for local */
 	char addresses[CONFIG_ADDRESSES_MAX][CONFIG_ADDRESS_MAX];
 	char key_id[WRAPPED_NAME_MAX];
@@ -102,6 +109,9 @@ void entry_free(struct entry *e);
 #define _cleanup_generation_ __attribute__((cleanup(generation_free)))
 #define _cleanup_entry_ __attribute__((cleanup(entry_free)))
 
+/** generation_set_name() - what @g's set of credentials is called on disk */
+void generation_set_name(const struct generation *g, char ret[CONFIG_SET_MAX]);
+
 /** generation_new_id() - a fresh random id (UUID version 4, lower case). */
 int generation_new_id(char id[WRAPPED_ENTRY_LEN + 1]);
 
@@ -139,17 +149,21 @@ int config_find(struct op *op, const char *id, struct generation *ret,
  */
 int config_current(struct op *op, const char *name, struct generation *ret);
 
-/** config_save_credentials() - write @g's secrets to its folder, fsynced. */
+/**
+ * config_save_credentials() - write @g's secrets to the folder of its set, fsynced
+ *
+ * No entry may name that set yet: what is there is what a killed run has left.
+ */
 int config_save_credentials(struct op *op, const struct generation *g);
 
 /**
- * config_client_cert() - the client certificate of generation @id, no secret
+ * config_client_cert() - the client certificate of @g, no secret
  * Return: 0, free *@ret; -ENODATA when it has none; -errno.
  */
-int config_client_cert(struct op *op, const char *id, char **ret);
+int config_client_cert(struct op *op, const struct generation *g, char **ret);
 
-/** config_drop_credentials() - remove the folder of generation @id. */
-int config_drop_credentials(struct op *op, const char *id);
+/** config_drop_credentials() - remove @g's set, and what was learnt with it. */
+int config_drop_credentials(struct op *op, const struct generation *g);
 
 /**
  * config_sweep() - remove credentials that no entry names

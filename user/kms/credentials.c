@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
@@ -57,9 +59,17 @@ static char **cert_at(const struct generation *g, size_t i)
 	return (void *)((char *)g + certs[i].where);
 }
 
-static char *credential_path(const char *id, const char *file)
+static char *folder_path(const char *set)
 {
-	return file_path(PLACE_CONFIG, "credentials", id, file);
+	return file_path(PLACE_CONFIG, "credentials", set, NULL);
+}
+
+static char *credential_path(const struct generation *g, const char *file)
+{
+	char set[CONFIG_SET_MAX];
+
+	generation_set_name(g, set);
+	return file_path(PLACE_CONFIG, "credentials", set, file);
 }
 
 static int failed(struct op *op, int err, const char *verb, const char *path)
@@ -76,7 +86,7 @@ static int load_one(struct op *op, struct generation *g, size_t i)
 	_cleanup_free_ char *path = NULL;
 	int r;
 
-	path = credential_path(g->id, cert ? certs[k].file : secrets[k].file);
+	path = credential_path(g, cert ? certs[k].file : secrets[k].file);
 	if (!path)
 		return -ENOMEM;
 	if (cert)
@@ -104,11 +114,13 @@ int config_read_jwt(const char *path, struct secret *ret)
  */
 static int load_login(struct op *op, struct generation *g)
 {
+	char set[CONFIG_SET_MAX];
 	int r = 0;
 
 	if (g->provider != KMS_VAULT)
 		return 0;
-	g->login_state = login_state_open(g->id);
+	generation_set_name(g, set);
+	g->login_state = login_state_open(set);
 	if (g->login == LOGIN_KUBERNETES)
 		r = config_read_jwt(g->jwt_file, &g->jwt);
 	return r < 0 && r != -ENOENT ? failed(op, r, "read", g->jwt_file) : 0;
@@ -132,59 +144,16 @@ static int save_one(struct op *op, const struct generation *g, size_t i)
 	bool cert = i >= NSECRETS;
 	size_t k = cert ? i - NSECRETS : i;
 	_cleanup_free_ char *path = NULL;
-	int r;
+	int r = 0;
 
-	path = credential_path(g->id, cert ? certs[k].file : secrets[k].file);
+	path = credential_path(g, cert ? certs[k].file : secrets[k].file);
 	if (!path)
 		return -ENOMEM;
 	if (cert && *cert_at(g, k))
 		r = file_write(path, *cert_at(g, k), strlen(*cert_at(g, k)));
 	else if (!cert && secret_at(g, k)->len)
 		r = secret_write_file(secret_at(g, k), path);
-	else
-		r = file_remove(path);
 	return r < 0 ? failed(op, r, "write", path) : 0;
-}
-
-int config_save_credentials(struct op *op, const struct generation *g)
-{
-	_cleanup_free_ char *path = NULL;
-	size_t i;
-	int r;
-
-	if (!wrapped_entry_ok(g->id))
-		return -EINVAL;
-	path = credential_path(g->id, "token");
-	if (!path)
-		return -ENOMEM;
-	r = file_mkdirs(path);
-	if (r < 0)
-		return failed(op, r, "make the folder of", path);
-	for (i = 0; i < NSECRETS + NCERTS; i++) {
-		r = save_one(op, g, i);
-		if (r < 0)
-			return r;
-	}
-	/* what was known of the old credentials, or their token */
-	r = login_state_drop(g->id);
-	return r < 0 ? failed(op, r, "drop the login of", path) : 0;
-}
-
-int config_client_cert(struct op *op, const char *id, char **ret)
-{
-	_cleanup_free_ char *path = NULL;
-	size_t len;
-	int r;
-
-	if (!wrapped_entry_ok(id))
-		return -EINVAL;
-	path = credential_path(id, CLIENT_CERT);
-	if (!path)
-		return -ENOMEM;
-	r = file_read(path, PEM_MAX, ret, &len);
-	if (r == -ENOENT)
-		return -ENODATA;
-	return r < 0 ? failed(op, r, "read", path) : 0;
 }
 
 /* All that is in the folder, so that what a power cut left goes as well */
@@ -202,22 +171,18 @@ static int empty_folder(DIR *dir)
 	return r;
 }
 
-int config_drop_credentials(struct op *op, const char *id)
+/* A set, whoever names it, and the login that it gave. */
+static int drop_set(struct op *op, const char *set)
 {
-	_cleanup_free_ char *path = NULL;
+	_cleanup_free_ char *path = folder_path(set);
 	DIR *dir;
 	int r;
 
-	if (!wrapped_entry_ok(id))
-		return -EINVAL;
-	r = login_state_drop(id);
-	if (r == 0)
-		r = silence_drop(id);
-	if (r < 0)
-		return failed(op, r, "drop the login of generation", id);
-	path = credential_path(id, NULL);
 	if (!path)
 		return -ENOMEM;
+	r = login_state_drop(set);
+	if (r < 0)
+		return failed(op, r, "drop the login of", path);
 	dir = opendir(path);
 	if (!dir)
 		return errno == ENOENT ? 0 : failed(op, -errno, "open", path);
@@ -228,8 +193,81 @@ int config_drop_credentials(struct op *op, const char *id)
 	return r < 0 ? failed(op, r, "remove", path) : 0;
 }
 
-/* Does an entry of @names have generation @id? -errno: one is unreadable. */
-static int is_named(struct op *op, char **names, size_t n, const char *id)
+int config_drop_credentials(struct op *op, const struct generation *g)
+{
+	char set[CONFIG_SET_MAX];
+	int r;
+
+	if (!wrapped_entry_ok(g->id))
+		return -EINVAL;
+	generation_set_name(g, set);
+	r = silence_drop(g->id);
+	return r < 0 ? failed(op, r, "drop what is known of", set) :
+		       drop_set(op, set);
+}
+
+int config_save_credentials(struct op *op, const struct generation *g)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t i;
+	int r;
+
+	r = config_drop_credentials(op, g);
+	if (r < 0)
+		return r;
+	path = credential_path(g, "token");
+	if (!path)
+		return -ENOMEM;
+	r = file_mkdirs(path);
+	if (r < 0)
+		return failed(op, r, "make the folder of", path);
+	for (i = 0; i < NSECRETS + NCERTS; i++) {
+		r = save_one(op, g, i);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int config_client_cert(struct op *op, const struct generation *g, char **ret)
+{
+	_cleanup_free_ char *path = NULL;
+	size_t len;
+	int r;
+
+	if (!wrapped_entry_ok(g->id))
+		return -EINVAL;
+	path = credential_path(g, CLIENT_CERT);
+	if (!path)
+		return -ENOMEM;
+	r = file_read(path, PEM_MAX, ret, &len);
+	if (r == -ENOENT)
+		return -ENODATA;
+	return r < 0 ? failed(op, r, "read", path) : 0;
+}
+
+/* "<generation>" or "<generation>.<set>" */
+static int parse_set(const char *name, struct generation *ret)
+{
+	char again[CONFIG_SET_MAX];
+
+	*ret = (struct generation){ .set = 0 };
+	snprintf(ret->id, sizeof(ret->id), "%.*s", (int)strcspn(name, "."),
+		 name);
+	if (!wrapped_entry_ok(ret->id))
+		return -EINVAL;
+	if (name[WRAPPED_ENTRY_LEN])
+		ret->set = strtoull(name + WRAPPED_ENTRY_LEN + 1, NULL, 10);
+	generation_set_name(ret, again);
+	return strcmp(again, name) ? -EINVAL : 0;
+}
+
+/*
+ * Does an entry of @names have generation @g? 1: with this set, 2: with
+ * another; -errno: one is unreadable.
+ */
+static int is_named(struct op *op, char **names, size_t n,
+		    const struct generation *g)
 {
 	for (size_t i = 0; i < n; i++) {
 		_cleanup_entry_ struct entry e = { .ngenerations = 0 };
@@ -238,8 +276,8 @@ static int is_named(struct op *op, char **names, size_t n, const char *id)
 		if (r < 0)
 			return r;
 		for (size_t k = 0; k < e.ngenerations; k++)
-			if (!strcmp(e.generations[k].id, id))
-				return 1;
+			if (!strcmp(e.generations[k].id, g->id))
+				return e.generations[k].set == g->set ? 1 : 2;
 	}
 	return 0;
 }
@@ -251,11 +289,13 @@ static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n,
 	int r = 0;
 
 	while (!r && (d = readdir(dir))) {
-		if (!wrapped_entry_ok(d->d_name))
+		struct generation g;
+
+		if (parse_set(d->d_name, &g))
 			continue;
-		r = is_named(op, names, n, d->d_name);
-		if (!r && !needed(d->d_name))
-			r = config_drop_credentials(op, d->d_name);
+		r = is_named(op, names, n, &g);
+		if (r == 2 || (!r && !needed(g.id)))
+			r = drop_set(op, d->d_name);
 		else if (r > 0)
 			r = 0;
 	}
@@ -264,7 +304,7 @@ static int sweep_folder(struct op *op, DIR *dir, char **names, size_t n,
 
 int config_sweep(struct op *op, bool (*needed)(const char *id))
 {
-	_cleanup_free_ char *path = credential_path(NULL, NULL);
+	_cleanup_free_ char *path = folder_path(NULL);
 	char **names;
 	size_t n;
 	DIR *dir;

@@ -469,10 +469,13 @@ int vault_login_renew(struct op *op, struct vault *v, struct kms_health *h)
 
 void vault_login_keep(struct vault *v)
 {
-	struct login_state *s = login_state_open(v->g->id);
+	char set[CONFIG_SET_MAX];
+	struct login_state *s;
 	struct op op;
 
 	op_init(&op, TEND_MS);
+	generation_set_name(v->g, set);
+	s = login_state_open(set);
 	if (s && v->known && !login_state_lock(&op, s)) {
 		(void)login_state_write(s, &v->login);
 		login_state_unlock(s);

@@ -91,6 +91,7 @@ static int save_one(struct op *op, struct entry *e, const struct generation *g,
 		return -ENOMEM;
 	e->generations = all;
 	memcpy(copy.id, id, sizeof(copy.id));
+	copy.set = 0;
 	copy.state = GENERATION_RETIRING;
 	all[e->ngenerations++] = generation_public(&copy);
 	/* Credentials first: an entry never names what is not there. */

@@ -116,11 +116,12 @@ static int save_updated(struct op *op, struct entry *e,
 			const struct generation *g)
 {
 	const struct generation was = *current_of(e);
-	int r;
+	uint64_t updated = 0;
+	int r = 0;
 
-	for (size_t i = 0; i < e->ngenerations; i++) {
+	for (size_t i = 0; !r && i < e->ngenerations; i++) {
 		struct generation *old = &e->generations[i];
-		struct generation p = generation_public(g);
+		struct generation p = *g; /* borrows the secrets */
 
 		if (!generation_same_server(old, &was) &&
 		    !generation_same_server(old, g))
@@ -128,17 +129,19 @@ static int save_updated(struct op *op, struct entry *e,
 		memcpy(p.id, old->id, sizeof(p.id));
 		p.created = old->created;
 		p.state = old->state;
-		generation_free(old);
-		*old = p;
+		p.set = old->set + 1;
+		r = config_save_credentials(op, &p);
+		*old = generation_public(&p);
+		updated |= UINT64_C(1) << i;
 	}
-	r = config_save(op, e);
+	/* Until here the old sets hold, from here on the new ones do. */
+	r = r ?: config_save(op, e);
 	for (size_t i = 0; !r && i < e->ngenerations; i++) {
-		struct generation copy = *g; /* borrows the secrets */
+		struct generation old = e->generations[i];
 
-		if (!generation_same_server(&e->generations[i], g))
-			continue;
-		memcpy(copy.id, e->generations[i].id, sizeof(copy.id));
-		r = config_save_credentials(op, &copy);
+		old.set--;
+		if (updated & UINT64_C(1) << i)
+			r = config_drop_credentials(op, &old);
 	}
 	return r;
 }
@@ -204,22 +207,20 @@ static int drop_unused(struct op *op, struct change *c, struct entry *e,
 
 	c->retiring = 0;
 	for (size_t g = e->ngenerations; !r && g-- > 0;) {
-		bool current = e->generations[g].state == GENERATION_CURRENT;
-		char id[WRAPPED_ENTRY_LEN + 1];
+		struct generation old = e->generations[g];
+		bool current = old.state == GENERATION_CURRENT;
 
 		if (current || refs & UINT64_C(1) << g) {
 			c->retiring += !current;
 			continue;
 		}
-		memcpy(id, e->generations[g].id, sizeof(id));
-		generation_free(&e->generations[g]);
 		e->ngenerations--;
 		memmove(&e->generations[g], &e->generations[g + 1],
 			(e->ngenerations - g) * sizeof(e->generations[0]));
 		/* The entry first: it must not name what is gone. */
 		r = config_save(op, e);
 		if (!r)
-			r = config_drop_credentials(op, id);
+			r = config_drop_credentials(op, &old);
 	}
 	return r;
 }
@@ -313,6 +314,7 @@ static bool is_replica(struct change *c, struct work *w,
 static void take_id(struct generation *g, const struct generation *cur)
 {
 	memcpy(g->id, cur->id, sizeof(g->id));
+	g->set = cur->set + 1;
 	g->created = cur->created;
 	g->state = GENERATION_CURRENT;
 }
