@@ -133,6 +133,32 @@ else
 		[ "$(summary rewrapped)$(summary failed)" = "$n"0 ]
 	vault_heal
 fi
+
+# --- what Vault gives is proven before it replaces what works ---
+if vault_is_real; then
+	skip "a rewrap that gives what does not decrypt" "it takes no orders"
+else
+	vault_fault '{"action":"spoil","path":"/rewrap/"}'
+	ends 7 "a rewrap that gives what does not decrypt" \
+		kms rewrap --all --json
+	vault_heal
+	ok "... is told" [ "$(summary failed)" = "$n" ]
+	ok "... in words" grep -q "what it has just rewrapped" <<<"$OUT"
+	ok "... and not stored: all open" "$VOLUMES" open "$CLI_DIR/many" $n
+	ends 0 "... and is done when it works again" kms rewrap --all
+	ok "... all open" "$VOLUMES" open "$CLI_DIR/many" $n
+	cli_root one
+	set_vault k
+	one=$(image one)
+	k format "$one"
+	key=$(key_of "$one")
+	vault_fault '{"action":"spoil","path":"/rewrap/"}'
+	ends 7 "one alone, the same" kms rewrap --all
+	vault_heal
+	shows "what it has just rewrapped" "... is told"
+	ok "... and not stored: it opens" opens "$one" "$key"
+	cli_root many
+fi
 mv "$CLI_DIR/many/3.img" "$CLI_DIR/many/away"
 vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
 ends 7 "many: one is away" kms rewrap --json

@@ -128,6 +128,11 @@ def matching(tap, server):
     tap.raises(ValueError, lambda: add(server, "drop", status=1),
                "unknown member", "unknown members")
     server.call("POST", "transit/keys/lost", {})
+    add(server, "spoil", path="/encrypt/")
+    sealed = server.call("POST", "transit/encrypt/k", body)[1]["data"]
+    heal(server)
+    tap.equal(server.call("POST", "transit/decrypt/k", {
+        "ciphertext": sealed["ciphertext"]})[0], 400, "spoil")
     add(server, "drop-after", path="/lost/rotate", times=1)
     tap.raises((OSError, http.client.HTTPException), lambda: server.call(
         "POST", "transit/keys/lost/rotate", {}), "drop-after: no answer")

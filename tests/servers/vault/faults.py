@@ -35,6 +35,7 @@ ACTIONS = {
     "close":        ("after", {}),
     "slow":         ("after", {"ms": 200}),
     "body":         ("after", {"body": ""}),
+    "spoil":        ("after", {}),
 }
 COMMON = ("action", "path", "method", "times", "skip")
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """HTTP/1.1 over TLS on a loopback address, and where faults take effect."""
+import base64
 import http.client
 import http.server
 import ipaddress
@@ -305,9 +306,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 break
         self.vanish()
 
+    @staticmethod
+    def spoil(data):
+        """The last byte of each ciphertext."""
+        def other(match):
+            sealed = bytearray(base64.b64decode(match.group(2)))
+            sealed[-1] ^= 1
+            return match.group(1) + base64.b64encode(sealed)
+        return re.sub(rb"(vault:v[0-9]+:)([A-Za-z0-9+/=]+)", other, data)
+
     def damage(self, rule, reply):
         action = rule["action"]
         data = self.encode(reply.body)
+        if action == "spoil":
+            self.note(reply.status, len(data))
+            self.head(reply.status, len(data))
+            self.wfile.write(self.spoil(data))
+            return
         if action == "body":
             text = rule["body"]
             data = text.encode() if isinstance(text, str) \
