@@ -188,6 +188,27 @@ cli_kill_each() {
 	STATUS=$?
 }
 
+# cli_stop_at CALLS ARGUMENTS: kmscrypt in the background, until it has made the
+# first of these calls: STOPPED is its process, and $CLI_DIR/out what it says
+cli_stop_at() {
+	local calls=$1
+	shift
+	rm -f "$CLI_DIR/stopped"
+	strace -qq -o "$CLI_DIR/stopped" -e "trace=$calls" \
+		-e "inject=$calls:signal=SIGSTOP:when=1" \
+		"$KMSCRYPT" "$@" </dev/null >"$CLI_DIR/out" 2>&1 &
+	TRACER=$!
+	# not by its state, which is the same at each of the tracer's stops
+	wait_for 20 grep -qs 'stopped by SIGSTOP' "$CLI_DIR/stopped"
+	STOPPED=$(pgrep -P "$TRACER" | head -n 1)
+}
+
+# cli_go_on: to its end, and what it ended with
+cli_go_on() {
+	kill -CONT "$STOPPED" 2>/dev/null
+	wait "$TRACER"
+}
+
 # read_key IMAGE: KEY becomes its volume key, hex; fails when it does not open
 read_key() {
 	local file=$CLI_DIR/exported-key

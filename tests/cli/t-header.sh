@@ -41,6 +41,32 @@ touch "$CLI_DIR/.b.header.kmscrypt-new"
 ends 0 "what a killed run left is in nobody's way" header backup "$b" \
 	"$CLI_DIR/b.header"
 ok "... and is gone" [ ! -e "$CLI_DIR/.b.header.kmscrypt-new" ]
+ln -s "$CLI_DIR/elsewhere" "$CLI_DIR/link"
+ends 5 "a link that leads nowhere is there, too" header backup "$b" \
+	"$CLI_DIR/link"
+ok "... and not followed" [ ! -e "$CLI_DIR/elsewhere" ]
+
+# swapped NAME COMMAND...: COMMAND puts another in the place of the file that
+# is being written, in a folder of somebody else's
+swapped() {
+	local name=$1
+	shift
+	rm -f "$CLI_DIR/s" "$CLI_DIR/.s.kmscrypt-new"
+	cli_stop_at write header backup "$b" "$CLI_DIR/s"
+	ok "$name: it is there while it is written" \
+		[ -f "$CLI_DIR/.s.kmscrypt-new" ]
+	"$@" "$CLI_DIR/.s.kmscrypt-new"
+	not cli_go_on
+	result $? "$name: is refused"
+	OUT=$(cat "$CLI_DIR/out")
+	ok "$name: nothing is saved" [ ! -e "$CLI_DIR/s" ]
+	ok "$name: what it stands for has the mode that it had" \
+		[ "$(stat -c %a "$CLI_DIR/theirs")" = 644 ]
+}
+touch "$CLI_DIR/theirs"
+chmod 644 "$CLI_DIR/theirs"
+swapped "a symbolic link" ln -sf "$CLI_DIR/theirs"
+swapped "a second name" ln -f "$CLI_DIR/theirs"
 cp "$CLI_DIR/b.header" "$CLI_DIR/torn"
 header "$CLI_DIR/torn" set tokens/0/wrapped '"vault:v1:AAAA"'
 

@@ -95,6 +95,13 @@ k bind "$b" --name l2
 killed unbind "$every" it_opens unbound "0 4" unbind "$b" --name l2
 k unbind "$b" --name l2
 
+# --- the volume key into a file: all of it, or no file ---
+exported() { [ "$(od -An -v -tx1 "$CLI_DIR/file" | tr -d ' \n')" = "$key" ]; }
+exported_or_none() { [ ! -e "$CLI_DIR/file" ] || exported; }
+export_clean() { exported && nothing_half; }
+killed "dump --dump-volume-key" 1 exported_or_none export_clean "0 5" dump \
+	"$b" --dump-volume-key --volume-key-file "$CLI_DIR/file"
+
 # --- header backup ---
 cryptsetup luksHeaderBackup "$b" --header-backup-file "$CLI_DIR/stock"
 whole() { cmp -s "$CLI_DIR/file" "$CLI_DIR/stock"; }

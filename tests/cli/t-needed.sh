@@ -95,24 +95,11 @@ ok "... it opens when it is back" opens "$a" "$key"
 # --- written while the entry changes ---
 # meanwhile NAME ARGUMENTS: stopped at its first write, and a rewrap runs
 meanwhile() {
-	local name=$1 tracer pid=''
+	local name=$1
 	shift
-	strace -qq -o /dev/null -e trace=write,pwrite64 \
-		-e inject=write,pwrite64:signal=SIGSTOP:when=1 \
-		"$KMSCRYPT" "$@" </dev/null >"$CLI_DIR/out" 2>&1 &
-	tracer=$!
-	for _ in $(seq 100); do
-		pid=$(pgrep -P "$tracer" | head -n 1)
-		grep -qs '^State:.*[Tt] (' "/proc/$pid/status" && break
-		sleep 0.1
-	done
+	cli_stop_at write,pwrite64 "$@"
 	ends 5 "$name: no rewrap meanwhile" kms rewrap --timeout 1
-	# The signal may still be on its way.
-	for _ in $(seq 100); do
-		kill -CONT "$pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	wait "$tracer"
+	cli_go_on
 	result $? "$name: is done"
 	ok "$name: it opens" [ -n "$(key_of "$a")" ]
 }

@@ -111,6 +111,35 @@ static void test_left_over(void **state)
 	assert_int_equal(count_files(), 0);
 }
 
+static void test_new(void **state)
+{
+	_cleanup_free_ char *path = in_home("a");
+	_cleanup_free_ char *new = file_new_path(path);
+	_cleanup_free_ char *alone = file_new_path("a");
+	_cleanup_free_ char *text = NULL;
+	size_t len;
+
+	(void)state;
+	assert_string_equal(alone, ".a.kmscrypt-new");
+	assert_int_equal(file_settle(path), -ENOENT);
+	assert_int_equal(file_write_new(path, "one", 3), 0);
+	assert_int_equal(file_write_new(path, "two", 3), -EEXIST);
+	assert_int_equal(file_write(new, "new", 3), 0);
+	assert_int_equal(file_settle(path), -EEXIST);
+	assert_int_equal(count_files(), 2);
+	assert_int_equal(file_read(path, 4, &text, &len), 0);
+	assert_string_equal(text, "one");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(file_settle(path), 0);
+	assert_int_equal(count_files(), 1);
+	/* a link is something that is there, wherever it leads */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("nowhere", path), 0);
+	assert_int_equal(file_write_new(path, "two", 3), -EEXIST);
+	assert_int_equal(count_files(), 1);
+	assert_int_equal(file_remove(path), 0);
+}
+
 /* A full disk: the old contents stay and nothing is left lying about. */
 static void test_failed_write(void **state)
 {
@@ -256,6 +285,7 @@ int main(void)
 		cmocka_unit_test(test_write_and_read),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_left_over),
+		cmocka_unit_test(test_new),
 		cmocka_unit_test(test_failed_write),
 		cmocka_unit_test(test_bad_paths),
 		cmocka_unit_test(test_mkdirs),

@@ -154,7 +154,49 @@ static int temp_of(const char *name, char ret[NAME_MAX + 1])
 	return len < 0 || len > NAME_MAX ? -ENAMETOOLONG : 0;
 }
 
-int file_write(const char *path, const void *data, size_t len)
+char *file_new_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int dir = slash ? (int)(slash - path) + 1 : 0;
+	char temp[NAME_MAX + 1], *ret;
+
+	if (temp_of(path + dir, temp) ||
+	    asprintf(&ret, "%.*s%s", dir, path, temp) < 0)
+		return NULL;
+	return ret;
+}
+
+static int settle(int dir, const char *temp, const char *name)
+{
+	if (!renameat2(dir, temp, dir, name, RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	/* a file system that knows no such rename (NFS) */
+	if (linkat(dir, temp, dir, name, 0) < 0)
+		return -errno;
+	unlinkat(dir, temp, 0);
+	return 0;
+}
+
+int file_settle(const char *path)
+{
+	_cleanup_close_ int dir = -1;
+	char temp[NAME_MAX + 1];
+	const char *name;
+	int r;
+
+	dir = open_folder(path, &name);
+	if (dir < 0)
+		return dir;
+	r = temp_of(name, temp);
+	r = r ?: settle(dir, temp, name);
+	if (r)
+		return r;
+	return fsync(dir) < 0 ? -errno : 0;
+}
+
+static int write_file(const char *path, const void *data, size_t len, bool over)
 {
 	_cleanup_close_ int dir = -1;
 	char temp[NAME_MAX + 1];
@@ -168,14 +210,27 @@ int file_write(const char *path, const void *data, size_t len)
 	if (r)
 		return r;
 	r = write_temp(dir, temp, data, len);
-	if (!r && renameat(dir, temp, dir, name) < 0)
+	if (r == -EEXIST) /* another's */
+		return r;
+	if (!r && !over)
+		r = settle(dir, temp, name);
+	else if (!r && renameat(dir, temp, dir, name) < 0)
 		r = -errno;
 	if (r) {
-		if (r != -EEXIST)
-			unlinkat(dir, temp, 0);
+		unlinkat(dir, temp, 0);
 		return r;
 	}
 	return fsync(dir) < 0 ? -errno : 0;
+}
+
+int file_write(const char *path, const void *data, size_t len)
+{
+	return write_file(path, data, len, true);
+}
+
+int file_write_new(const char *path, const void *data, size_t len)
+{
+	return write_file(path, data, len, false);
 }
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len)

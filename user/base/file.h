@@ -45,6 +45,18 @@ int file_mkdirs(const char *path);
  */
 int file_write(const char *path, const void *data, size_t len);
 
+/** file_write_new() - the same, never over what is there: -EEXIST. */
+int file_write_new(const char *path, const void *data, size_t len);
+
+/** file_new_path() - .NAME.kmscrypt-new beside @path; caller frees. Or NULL. */
+char *file_new_path(const char *path);
+
+/**
+ * file_settle() - what is there becomes @path, never over what is there
+ * Return: 0, -EEXIST, -errno.
+ */
+int file_settle(const char *path);
+
 /**
  * file_read() - the whole file, at most @max bytes, with a NUL after it
  * Caller frees *@ret. Return: 0, -EFBIG, -errno. Not for secrets.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* dump DEV: the header as we read it; and the volume key, on demand. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -149,22 +149,19 @@ static void print_text(const struct header *h)
 		output_line("no kmscrypt binding");
 }
 
+static int fail_path(struct cli *cli, int err, const char *path)
+{
+	return op_fail(&cli->op, err, "cannot make %s: %s", path,
+		       strerror(-err));
+}
+
 /* A new file: an old one could be open somewhere, or a link to elsewhere. */
 static int write_key(struct cli *cli, const struct secret *key,
 		     const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int r;
+	int r = file_write_new(path, key->data, key->len);
 
-	if (fd < 0)
-		return op_fail(&cli->op, -errno, "cannot make %s: %s", path,
-			       strerror(errno));
-	close(fd);
-	r = secret_write_file(key, path);
-	if (!r)
-		return 0;
-	unlink(path);
-	return op_fail(&cli->op, r, "cannot write %s: %s", path, strerror(-r));
+	return r ? fail_path(cli, r, path) : 0;
 }
 
 static int export_key(struct cli *cli, const struct luks_place *place)
@@ -172,9 +169,14 @@ static int export_key(struct cli *cli, const struct luks_place *place)
 	_cleanup_plan_ struct unlock_plan plan = { 0 };
 	_cleanup_unlocked_ struct unlocked u = { 0 };
 	const char *path = cli->opt[OPT_VOLUME_KEY_FILE];
-	int r = pins_unlock(&cli->op, place,
-			    options_has(cli, OPT_ACCEPT_HEADER), &plan, &u);
+	struct stat st;
+	int r;
 
+	/* before a KMS is asked; what counts is that it is made new */
+	if (!lstat(path, &st))
+		return fail_path(cli, -EEXIST, path);
+	r = pins_unlock(&cli->op, place, options_has(cli, OPT_ACCEPT_HEADER),
+			&plan, &u);
 	if (!r)
 		r = luks_verify_key(&cli->op, place, &u.capsule.key);
 	if (!r)

@@ -5,8 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libcryptsetup.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,18 +27,6 @@ static int fail_path(struct op *op, int err, const char *path)
 
 /* --- backup --- */
 
-/* Beside @path, so that it can be renamed; always the same. */
-static char *name_new(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	int dir = slash ? (int)(slash - path) + 1 : 0;
-	char *name;
-
-	if (asprintf(&name, "%.*s.%s.kmscrypt-new", dir, path, path + dir) < 0)
-		return NULL;
-	return name;
-}
-
 static int sync_path(struct op *op, const char *path)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -57,6 +43,26 @@ static int sync_folder_of(struct op *op, const char *path)
 	return r ? fail_path(op, r, path) : 0;
 }
 
+/*
+ * The library's files cannot be written to by their owner. By now another may
+ * have the name, in a folder of somebody else's: it has to be one that only we
+ * can have made.
+ */
+static int secure(struct op *op, const char *path)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
+						    O_NONBLOCK | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return fail_path(op, -errno, path);
+	if (!S_ISREG(st.st_mode) || st.st_nlink != 1 || st.st_uid != geteuid())
+		return op_fail(op, -EPERM, "%s was replaced meanwhile", path);
+	if (fchmod(fd, 0600) < 0 || fsync(fd) < 0)
+		return fail_path(op, -errno, path);
+	return 0;
+}
+
 static int save(struct op *op, const struct luks_place *place, const char *path)
 {
 	_cleanup_luks_session_ struct luks_session s = { 0 };
@@ -67,10 +73,7 @@ static int save(struct op *op, const struct luks_place *place, const char *path)
 	r = crypt_header_backup(s.cd, CRYPT_LUKS2, path);
 	if (r < 0)
 		return luks_session_fail(&s, r);
-	/* the library's files cannot be written to by their owner */
-	if (chmod(path, 0600) < 0)
-		return fail_path(op, -errno, path);
-	return sync_path(op, path);
+	return secure(op, path);
 }
 
 /* Does a KMS open the header in @path, as the header of @place? */
@@ -84,20 +87,6 @@ static int prove(struct op *op, const struct luks_place *place,
 	return r ? r : unlock_run(op, plan, u);
 }
 
-/* Never over a file that is there. */
-static int settle(struct op *op, const char *new, const char *path)
-{
-	if (!renameat2(AT_FDCWD, new, AT_FDCWD, path, RENAME_NOREPLACE))
-		return sync_folder_of(op, path);
-	if (errno != EINVAL)
-		return fail_path(op, -errno, path);
-	/* a file system that knows no such rename (NFS) */
-	if (link(new, path) < 0)
-		return fail_path(op, -errno, path);
-	unlink(new);
-	return sync_folder_of(op, path);
-}
-
 static int make(struct op *op, const struct luks_place *place, const char *new,
 		const char *path, const char *uuid)
 {
@@ -107,8 +96,11 @@ static int make(struct op *op, const struct luks_place *place, const char *new,
 
 	if (!r)
 		r = prove(op, place, new, uuid, 0, &plan, &u);
-	if (!r)
-		r = settle(op, new, path);
+	if (!r) {
+		r = file_settle(path);
+		if (r)
+			fail_path(op, r, path);
+	}
 	if (r)
 		unlink(new);
 	return r;
@@ -117,14 +109,14 @@ static int make(struct op *op, const struct luks_place *place, const char *new,
 int backup_make(struct op *op, const struct luks_place *place, const char *path,
 		struct header *ret)
 {
-	_cleanup_free_ char *new = name_new(path);
+	_cleanup_free_ char *new = file_new_path(path);
 	struct stat st;
 	int r = luks_read(op, place, ret);
 
 	if (r)
 		return r;
 	if (!new)
-		return -ENOMEM;
+		return fail_path(op, -ENAMETOOLONG, path);
 	if (!ret->nbindings)
 		return op_fail(op, -ENODATA,
 			       "%s has no kmscrypt binding: no KMS could open "
