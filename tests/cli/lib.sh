@@ -287,6 +287,41 @@ login_set() {
 	[ "$CODE" = 0 ]
 }
 
+# cli_kubernetes MOUNT POLICY: logins of Kubernetes there, role node; not for a
+# real server, which asks a real cluster
+cli_kubernetes() {
+	local pem
+	openssl genrsa -out "$CLI_DIR/sa.key" 2048 2>/dev/null
+	pem=$(openssl rsa -in "$CLI_DIR/sa.key" -pubout 2>/dev/null |
+		sed ':a;N;$!ba;s/\n/\\n/g')
+	vault_api POST "sys/auth/$1" '{"type":"kubernetes"}' >/dev/null
+	vault_api POST "auth/$1/config" \
+		"{\"pem_keys\":[\"$pem\"],\"kubernetes_host\":\"https://x\"}"
+	vault_api POST "auth/$1/role/node" "{
+		\"bound_service_account_names\":\"node\",
+		\"bound_service_account_namespaces\":\"storage\",
+		\"token_policies\":\"$2\",\"token_ttl\":\"1h\"}"
+}
+
+# cli_jwt SECONDS: a service account's token that is good for SECONDS
+cli_jwt() {
+	/usr/bin/python3 - "$CLI_DIR/sa.key" "$1" <<-'PY'
+		import base64, json, sys, time
+		from cryptography.hazmat.primitives import hashes, serialization
+		from cryptography.hazmat.primitives.asymmetric import padding
+		def part(data):
+		    return base64.urlsafe_b64encode(data).rstrip(b"=")
+		with open(sys.argv[1], "rb") as f:
+		    key = serialization.load_pem_private_key(f.read(), None)
+		text = b".".join(part(json.dumps(p).encode()) for p in (
+		    {"alg": "RS256", "typ": "JWT"},
+		    {"sub": "system:serviceaccount:storage:node",
+		     "exp": int(time.time()) + int(sys.argv[2])}))
+		print((text + b"." + part(key.sign(
+		    text, padding.PKCS1v15(), hashes.SHA256()))).decode())
+	PY
+}
+
 # kept_token: of the last login, where there is one entry
 kept_file() { echo "$KMSCRYPT_ROOT"/run/kmscrypt/tokens/*-*; }
 kept_token() { sed -n 2p "$(kept_file)"; }

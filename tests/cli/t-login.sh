@@ -192,42 +192,14 @@ renewal() {
 	cli_root a
 }
 
-# jwt SECONDS: a service account's token that is good for SECONDS
-jwt() {
-	/usr/bin/python3 - "$CLI_DIR/sa.key" "$1" <<-'PY'
-		import base64, json, sys, time
-		from cryptography.hazmat.primitives import hashes, serialization
-		from cryptography.hazmat.primitives.asymmetric import padding
-		def part(data):
-		    return base64.urlsafe_b64encode(data).rstrip(b"=")
-		with open(sys.argv[1], "rb") as f:
-		    key = serialization.load_pem_private_key(f.read(), None)
-		text = b".".join(part(json.dumps(p).encode()) for p in (
-		    {"alg": "RS256", "typ": "JWT"},
-		    {"sub": "system:serviceaccount:storage:node",
-		     "exp": int(time.time()) + int(sys.argv[2])}))
-		print((text + b"." + part(key.sign(
-		    text, padding.PKCS1v15(), hashes.SHA256()))).decode())
-	PY
-}
-
 kubernetes_login() {
-	local a key pem
+	local a key
 	if vault_is_real; then
 		skip "kubernetes" "a real server asks a real cluster"
 		return
 	fi
-	openssl genrsa -out "$CLI_DIR/sa.key" 2048 2>/dev/null
-	pem=$(openssl rsa -in "$CLI_DIR/sa.key" -pubout 2>/dev/null |
-		sed ':a;N;$!ba;s/\n/\\n/g')
-	vault_api POST sys/auth/kubernetes '{"type":"kubernetes"}' >/dev/null
-	vault_api POST auth/kubernetes/config \
-		"{\"pem_keys\":[\"$pem\"],\"kubernetes_host\":\"https://x\"}"
-	vault_api POST auth/kubernetes/role/node "{
-		\"bound_service_account_names\":\"node\",
-		\"bound_service_account_namespaces\":\"storage\",
-		\"token_policies\":\"$POLICY\",\"token_ttl\":\"1h\"}"
-	jwt 600 >"$CLI_DIR/jwt"
+	cli_kubernetes kubernetes "$POLICY"
+	cli_jwt 600 >"$CLI_DIR/jwt"
 	ok "kubernetes: kms set, at its default mount" login_set \
 		--kubernetes-role node --jwt-file "$CLI_DIR/jwt"
 	a=$(image kubernetes)
@@ -238,10 +210,10 @@ kubernetes_login() {
 	revoke_kept
 	ends 2 "... the JWT is missing for a new login" kms check
 	says "no JWT in $CLI_DIR/jwt" "... says so"
-	jwt -60 >"$CLI_DIR/jwt"
+	cli_jwt -60 >"$CLI_DIR/jwt"
 	ends 2 "... has expired" kms check
 	says "refuses the login" "... says so"
-	jwt 600 >"$CLI_DIR/jwt"
+	cli_jwt 600 >"$CLI_DIR/jwt"
 	ok "... is read again, and good" opens "$a" "$key"
 	OUT=$(grep -rlF "$(cat "$CLI_DIR/jwt")" "$KMSCRYPT_ROOT")
 	ok "... is not copied" [ -z "$OUT" ]
@@ -260,7 +232,7 @@ certificate_ends_json() {
 }
 
 cert_login() {
-	local a key pem
+	local a key
 	pem=$(sed ':a;N;$!ba;s/\n/\\n/g' "$SERVERS_PKI/ca.pem")
 	vault_api POST "sys/auth/$AUTH-cert" '{"type":"cert"}' >/dev/null
 	vault_api POST "auth/$AUTH-cert/certs/host" "{\"certificate\":\"$pem\",

@@ -19,10 +19,10 @@ token=$(vault_token "$MOUNT" '"period":"1h"')
 printf '%s\n' "$token" >"$CLI_DIR/canary-token"
 chmod 600 "$CLI_DIR/canary-token"
 
-# For the login of kms set and a spare one; it leaves a token.
+# For the logins of kms set and of checks, and spare ones; each leaves a token.
 secret_id() {
 	vault_api POST "auth/$MOUNT/role/r" \
-		"{\"policies\":[\"$MOUNT\"],\"secret_id_num_uses\":2}" >/dev/null &&
+		"{\"policies\":[\"$MOUNT\"],\"secret_id_num_uses\":6}" >/dev/null &&
 		vault_api POST "auth/$MOUNT/role/r/secret-id" '{}' |
 		json_get data.secret_id >"$CLI_DIR/canary-secret-id"
 }
@@ -38,17 +38,66 @@ cryptsetup luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 \
 said=$CLI_DIR/said traces=$CLI_DIR/traces
 mkdir "$traces"
 
+# --- a /dev of our own, whose log is ours to read ---
+mkdir "$CLI_DIR/dev"
+/usr/bin/python3 - "$CLI_DIR/log" "$CLI_DIR/journal" <<'PY' &
+import socket, sys
+log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+log.bind(sys.argv[1])
+while True:
+    with open(sys.argv[2], "ab") as journal:
+        journal.write(log.recv(65536) + b"\n")
+PY
+logger=$!
+trap 'kill "$logger"; servers_end' EXIT
+wait_for 10 test -S "$CLI_DIR/log"
+
+# in_dev COMMAND...
+in_dev() {
+	# shellcheck disable=SC2016 # for the other shell
+	unshare -m bash -c '
+		mount -t tmpfs none "$0" &&
+		cp -a /dev/null /dev/zero /dev/full /dev/random \
+			/dev/urandom "$0/" && ln -s /proc/self/fd "$0/fd" &&
+		touch "$0/log" && mount --bind "$1" "$0/log" &&
+		mount --rbind "$0" /dev && shift && exec "$@"
+		' "$CLI_DIR/dev" "$CLI_DIR/log" "$@"
+}
+
+# says_to_log WORDS: as syslog(3) does
+says_to_log() {
+	# shellcheck disable=SC2016 # for the other shell
+	in_dev /usr/bin/python3 -c '
+import sys, syslog
+syslog.openlog("canary", 0, syslog.LOG_DAEMON)
+syslog.syslog(sys.argv[1])' "$1"
+}
+says_to_log "the test is here"
+ok "what goes to the system's log comes to the test" \
+	wait_for 5 grep -q "the test is here" "$CLI_DIR/journal"
+
 # traced ARGUMENTS: keep output, messages, and every program that is started
 # with its arguments and environment
 traced() {
 	CODE=0
 	echo "$*" >>"$CLI_DIR/ran"
-	strace -f -qq -v -s 65536 -e trace=execve -o "$traces/$RANDOM$RANDOM" \
+	in_dev strace -f -qq -v -s 65536 -e trace=execve \
+		-o "$traces/$RANDOM$RANDOM" \
 		"$KMSCRYPT" "$@" >"$CLI_DIR/out" 2>&1 </dev/null || CODE=$?
 	cat "$CLI_DIR/out" >>"$said"
 	[ "$CODE" = 0 ] || diag "$*: exit $CODE: $(cat "$CLI_DIR/out")"
 	return "$CODE"
 }
+
+# rule PROGRAM: answers the kernel on this machine
+rule() {
+	mkdir -p "$KMSCRYPT_ROOT/etc/request-key.d"
+	echo "create .kmscrypt * * $1 %k" \
+		>"$KMSCRYPT_ROOT/etc/request-key.d/kmscrypt.conf"
+}
+no_rule() { rm "$KMSCRYPT_ROOT/etc/request-key.d/kmscrypt.conf"; }
+helper=$(realpath "${KMSCRYPT%/*}/kmscrypt-upcall")
+started=0	# programs that a command has started, as it should
 
 ca=()
 [ -z "${VAULT_CACERT:-}" ] || ca=(--ca-cert "$VAULT_CACERT")
@@ -81,6 +130,33 @@ ok "approle" traced kms set vault "$VAULT_ADDR" k --role-id "$role" \
 # what a login leaves is as secret: what it gave this host, from its 0600 file
 find "$KMSCRYPT_ROOT/run" -path '*/tokens/*' -type f -exec sed -n 2p {} + |
 	grep -a . | head -n 1 >"$CLI_DIR/canary-login-token"
+# a service account's token, which is not copied; and asked through the helper
+if vault_is_real; then
+	head -c 300 /dev/urandom | base64 -w 0 >"$CLI_DIR/canary-jwt"
+	skip "kubernetes" "a real server asks a real cluster"
+else
+	cli_kubernetes "$MOUNT-k8s" "$MOUNT"
+	cli_jwt 600 >"$CLI_DIR/canary-jwt"
+	k8s=(kms set vault "$VAULT_ADDR" k --kubernetes-role node --jwt-file
+		"$CLI_DIR/canary-jwt" --auth-path "$MOUNT-k8s"
+		--transit-path "$MOUNT" "${ca[@]}")
+	ok "kubernetes" traced "${k8s[@]}" --name k8s
+	find "$KMSCRYPT_ROOT/run" -path '*/tokens/*' -type f -delete
+	ok "... a login by the command" traced kms check --name k8s
+fi
+for i in default k8s; do
+	[ -e "$KMSCRYPT_ROOT/etc/kmscrypt/entries/$i.json" ] || continue
+	find "$KMSCRYPT_ROOT/run" -path '*/tokens/*' -type f -delete
+	rule "$helper"
+	ok "$i: a check through the helper" traced kms check --name "$i"
+	started=$((started + 1))
+	ok "... which has asked" grep -q "by *the kernel's helper" \
+		"$CLI_DIR/out"
+	no_rule
+done
+find "$KMSCRYPT_ROOT/run" -path '*/tokens/*' -type f -exec sed -n 2p {} + |
+	grep -a . | head -n 1 >"$CLI_DIR/canary-login2-token"
+rm -f "$KMSCRYPT_ROOT/etc/kmscrypt/entries/k8s.json"
 ok "enroll" traced enroll "$b" --passphrase-file "$CLI_DIR/canary-passphrase"
 ok "recover" traced recover "$a" --passphrase-file \
 	"$CLI_DIR/canary-passphrase"
@@ -147,7 +223,7 @@ forms() {
 	local size
 	size=$(stat -c %s "$1")
 	case $1 in
-	*-token | *-pem | *-passphrase | *-password | *-secret-id) tr -d '\n' <"$1" && echo ;;
+	*-token | *-pem | *-passphrase | *-password | *-secret-id | *-jwt) tr -d '\n' <"$1" && echo ;;
 	esac
 	head -c "$size" "$1" | od -An -v -tx1 | tr -d ' \n' && echo
 	# cut so that the text around it does not matter
@@ -180,11 +256,12 @@ clean() {
 	result $? "$name: clean"
 }
 
-for i in token login-token secret-id passphrase password vk local pem; do
+for i in token login-token login2-token secret-id passphrase password jwt vk \
+	local pem; do
 	forms "$CLI_DIR/canary-$i"
 done | grep . >"$CLI_DIR/forms"
-ok "there are canaries to look for" [ "$(wc -l <"$CLI_DIR/forms")" -ge 38 ]
-for i in token login-token secret-id passphrase password; do
+ok "there are canaries to look for" [ "$(wc -l <"$CLI_DIR/forms")" -ge 48 ]
+for i in token login-token login2-token secret-id passphrase password jwt; do
 	cp "$CLI_DIR/canary-$i" "$CLI_DIR/planted"
 	ok "... and $i would be found" \
 		grep -qaF -f "$CLI_DIR/forms" "$CLI_DIR/planted"
@@ -193,12 +270,18 @@ done
 # /run has the login's token, in a file that is checked below
 find "$KMSCRYPT_ROOT/run" -path '*/tokens/*' -type f -delete
 clean "output and messages" "$said"
+clean "the system's log" "$CLI_DIR/journal"
+cp "$CLI_DIR/journal" "$CLI_DIR/journal.before"
+says_to_log "$(cat "$CLI_DIR/canary-jwt")"
+wait_for 5 grep -qaF -f "$CLI_DIR/forms" "$CLI_DIR/journal"
+result $? "... and it would be found there"
+mv "$CLI_DIR/journal.before" "$CLI_DIR/journal"
 clean "arguments and environments" "$traces"
 clean "registry and caches" "$KMSCRYPT_ROOT/var" "$KMSCRYPT_ROOT/run"
 clean "entries" "$KMSCRYPT_ROOT/etc/kmscrypt/entries"
 clean "the volumes" "$a" "$b" "$CLI_DIR/gone" "$CLI_DIR/backup"
-ok "no program was started" [ "$(cat "$traces"/* | grep -c execve)" = \
-	"$(find "$traces" -type f | wc -l)" ]
+ok "no program was started, but the helper" [ "$(cat "$traces"/* | grep -c execve)" = \
+	$(($(find "$traces" -type f | wc -l) + started)) ]
 k kms unset --allow-downgrade
 clean "what is left of the old KMS" "$KMSCRYPT_ROOT"
 
@@ -267,6 +350,7 @@ else
 	vault_heal
 fi
 
+vault_api DELETE "sys/auth/$MOUNT-k8s" >/dev/null
 vault_api DELETE "sys/auth/$MOUNT" >/dev/null
 cli_vault_end
 cli_end
