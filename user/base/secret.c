@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -92,16 +93,32 @@ static uint8_t *arena_start(void *inside)
 	return at;
 }
 
-int secret_hide(void)
+static int with_arena(int (*what)(void *arena, size_t size))
 {
 	void *block = OPENSSL_secure_malloc(ARENA_MIN);
 	int r;
 
 	if (!block || !CRYPTO_secure_allocated(block))
 		return -ENOMEM;
-	r = hidden_replace(arena_start(block), ARENA_SIZE);
+	r = what(arena_start(block), ARENA_SIZE);
 	OPENSSL_secure_free(block);
 	return r;
+}
+
+int secret_hide(void)
+{
+	return with_arena(hidden_replace);
+}
+
+static int lock(void *arena, size_t size)
+{
+	return mlock2(arena, size, MLOCK_ONFAULT) < 0 ? -errno : 0;
+}
+
+int secret_lock_again(void)
+{
+	/* All, where we may; the limit need be no more than secret_init() had. */
+	return mlockall(MCL_CURRENT | MCL_ONFAULT) ? with_arena(lock) : 0;
 }
 
 /* Without the secure heap OpenSSL would quietly give ordinary memory. */

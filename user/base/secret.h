@@ -44,6 +44,12 @@ int secret_init(void);
 int secret_hide(void);
 
 /**
+ * secret_lock_again() - in a process that was forked: locks are not inherited
+ * Return: 0, -errno.
+ */
+int secret_lock_again(void);
+
+/**
  * secret_alloc() - get @len zeroed bytes; @s must be empty
  * Return: 0, -EMSGSIZE when over SECRET_MAX, -ENOMEM.
  */

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/secret.h"
 
 struct crew_post {
 	const struct crew *crew;
@@ -50,9 +51,8 @@ static void work_off(const struct crew *c, atomic_size_t *next, int fd)
 static void __attribute__((noreturn))
 worker(const struct crew *c, atomic_size_t *next, int fd, pid_t parent)
 {
-	/* Locks of memory are not inherited, and secrets are in it. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent ||
-	    mlockall(MCL_CURRENT | MCL_ONFAULT) < 0)
+	    secret_lock_again())
 		_exit(1);
 	work_off(c, next, fd);
 	_exit(0);
