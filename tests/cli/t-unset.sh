@@ -38,7 +38,24 @@ ends 3 "a downgrade needs the KMS once more" kms unset --allow-downgrade \
 	--timeout 3
 ok "... a is as it was" [ "$(sha256sum <"$a")" = "$before" ]
 ok "... and so is the entry" [ "$(generations retiring)" = 0 ]
+
+# Another entry opens one of them, and not the other: the former proves nothing
+# of the KMS that the latter needs, whichever of them is looked at first.
 kmip_start
+k kms set local --name other
+for c in "$a" "$b"; do
+	k bind "$c" --name other
+	before_a=$(sha256sum <"$a") before_b=$(sha256sum <"$b")
+	kmip_stop
+	ends 3 "nor with another entry for one of the volumes" kms unset \
+		--allow-downgrade --timeout 6
+	ok "... both are as they were" [ "$(sha256sum <"$a")" = "$before_a" ]
+	ok "... b, too" [ "$(sha256sum <"$b")" = "$before_b" ]
+	ok "... and so is the entry" [ "$(generations retiring)" = 0 ]
+	kmip_start
+	k unbind "$c" --name other
+done
+k kms unset --name other
 
 # --- with it alive ---
 mv "$b" "$b.away"

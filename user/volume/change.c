@@ -519,28 +519,27 @@ int change_rewrap(struct op *op, struct change *c, const char *new_key_uid)
 	return r ? r : follow(op, c, &w, &g);
 }
 
-/* The first volume that can be reached has to open, or nothing is begun. */
+/*
+ * A volume that can be reached has to open, or nothing is begun: one that
+ * nobody else opens, where there is one, so that the KMS itself is asked.
+ */
 static int prove_present(struct op *op, struct change *c, struct work *w)
 {
 	static const struct generation none;
+	const struct scan_item *item = scan_neediest(&w->scan, &w->entry);
+	_cleanup_rebind_ struct rebind b = { .target = &none };
+	struct luks_place place;
+	int r;
 
-	for (size_t i = 0; i < w->scan.n; i++) {
-		struct luks_place place = scan_place(&w->scan.items[i]);
-		_cleanup_rebind_ struct rebind b = { .target = &none };
-		int r;
-
-		if (w->scan.items[i].err ||
-		    !scan_depends(&w->scan.items[i], &w->entry))
-			continue;
-		r = rebind_sources(op, &w->entry, &b);
-		if (!r)
-			r = rebind_prove(op, &b, &place);
-		if (r)
-			return r;
+	if (!item)
+		return 0;
+	place = scan_place(item);
+	r = rebind_sources(op, &w->entry, &b);
+	if (!r)
+		r = rebind_prove(op, &b, &place);
+	if (!r)
 		op_init(op, c->timeout_ms);
-		break;
-	}
-	return 0;
+	return r;
 }
 
 int change_downgrade(struct op *op, struct change *c)

@@ -75,6 +75,21 @@ bool scan_depends(const struct scan_item *item, const struct entry *e)
 	return false;
 }
 
+const struct scan_item *scan_neediest(const struct scan *s,
+				      const struct entry *e)
+{
+	const struct scan_item *found = NULL;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct scan_item *item = &s->items[i];
+
+		if (!item->err && scan_depends(item, e) &&
+		    (!found || item->nids < found->nids))
+			found = item;
+	}
+	return found;
+}
+
 struct luks_place scan_place(const struct scan_item *item)
 {
 	return (struct luks_place){ item->device, item->header };

@@ -97,6 +97,13 @@ bool scan_refers(const struct scan_item *item, const char *id);
 /** scan_depends() - does @item refer to any generation of @e? */
 bool scan_depends(const struct scan_item *item, const struct entry *e);
 
+/**
+ * scan_neediest() - of those that were reached and depend on @e, one with the
+ * fewest generations that could open it. NULL: there is none.
+ */
+const struct scan_item *scan_neediest(const struct scan *s,
+				      const struct entry *e);
+
 /** scan_place() - where @item is. */
 struct luks_place scan_place(const struct scan_item *item);
 
