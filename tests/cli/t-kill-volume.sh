@@ -61,7 +61,7 @@ formatted() {
 	[ "$CODE" = 0 ] && bound_to "$b" local && read_key "$b" && nothing_half
 }
 b=$(image f)
-killed format "$every" true formatted "0 5" format "$b"
+killed format "$often" true formatted "0 5" format "$b"
 k format "$b"
 [ "$CODE" = 0 ]
 result $? "a volume to be formatted over"
@@ -72,7 +72,7 @@ over() {
 	[[ $OUT != *"$old"* ]] || k forget "$old"
 	[ "$CODE" = 0 ]
 }
-killed "format --force" "$every" true over 0 format "$b" --force
+killed "format --force" "$often" true over 0 format "$b" --force
 
 # --- forget ---
 forgotten() {
@@ -116,7 +116,7 @@ restored() {
 	it_opens && cmp -s -n "$(stat -c %s "$CLI_DIR/stock")" \
 		"$b" "$CLI_DIR/stock"
 }
-killed "header restore" 1 it_opens restored 0 \
+killed "header restore" "$every" it_opens restored 0 \
 	header restore "$b" "$CLI_DIR/stock" --accept-header
 dd if=/dev/zero of="$b" bs=64k count=1 conv=notrunc status=none
 killed "header restore, of one that is gone" "$every" true restored 0 \

@@ -107,6 +107,42 @@ ok "another key" set_vault other --json
 ok "... moves all" [ "$(field rewrapped)$(field change)" = 3new-key ]
 ok "... and it opens" opens "$a" "$key_a"
 
+# --- what a volume that was away needs, and whose token has ended since ---
+vault_token "$MOUNT" '"ttl":"1h"' >"$CLI_DIR/token2"
+cp "$CLI_DIR/token2" "$CLI_DIR/token"
+ok "back to the first key, with a token that will end" set_vault k
+mv "$c" "$c.away"
+cp "$CLI_DIR/token.root" "$CLI_DIR/token"
+ok "another key, while one volume is away" not set_vault other
+ok "... whose generation stays" [ "$(generations retiring)" = 1 ]
+vault_api POST auth/token/revoke "{\"token\":\"$(cat "$CLI_DIR/token2")\"}" \
+	>/dev/null
+mv "$c.away" "$c"
+ends 7 "its token has ended meanwhile" kms rewrap
+ok "the first key once more, with a good token" set_vault k --json
+ok "... which the volume that was away gets, too" \
+	[ "$(field failed),$(generations retiring)" = 0,0 ]
+ok "... it opens" opens "$c" "$key_c"
+mv "$c" "$c.away"
+ok "another key, while it is away again" not set_vault other
+# The retiring one has an address where nobody is any more.
+"$PYTHON" - "$KMSCRYPT_ROOT/etc/kmscrypt/entries/default.json" <<'PY'
+import json, sys
+with open(sys.argv[1], encoding="ascii") as source:
+    entry = json.load(source)
+for generation in entry["generations"]:
+    if generation["state"] == "retiring":
+        generation["addresses"] = ["https://127.0.0.1:1"]
+with open(sys.argv[1], "w", encoding="ascii") as target:
+    json.dump(entry, target)
+PY
+mv "$c.away" "$c"
+ends 7 "its server has moved meanwhile" kms rewrap --timeout 6
+ok "the first key once more, where the server is now" set_vault k --json
+ok "... which is where the volume is asked for, too" \
+	[ "$(field failed),$(generations retiring)" = 0,0 ]
+ok "... it opens" opens "$c" "$key_c"
+
 # --- a volume that only --volume finds; an entry of its own ---
 d=$(image d)
 cp "$a" "$d"

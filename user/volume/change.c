@@ -36,18 +36,6 @@ static void work_free(struct work *w)
 
 #define _cleanup_work_ __attribute__((cleanup(work_free)))
 
-void change_free(struct change *c)
-{
-	for (size_t i = 0; i < c->n; i++) {
-		free(c->items[i].device);
-		free(c->items[i].why);
-		free(c->items[i].next);
-	}
-	free(c->items);
-	c->items = NULL;
-	c->n = 0;
-}
-
 /* Does the registry have a volume that is bound to generation @id, or may be? */
 static bool is_needed(const char *id)
 {
@@ -109,53 +97,74 @@ static struct generation *current_of(struct entry *e)
 }
 
 /*
- * Retiring ones of the same key at the same server go along, so that none is
- * left with a credential that ends: what a host that only opens has adopted.
+ * The credentials of @g, and where it finds its KMS, for generation @i: a new
+ * set, which counts once the entry is saved.
  */
-static int save_updated(struct op *op, struct entry *e,
-			const struct generation *g)
+static int take_over(struct op *op, struct entry *e, size_t i,
+		     const struct generation *g)
 {
-	const struct generation was = *current_of(e);
-	uint64_t updated = 0;
-	int r = 0;
+	struct generation *old = &e->generations[i];
+	struct generation p = *g; /* borrows the secrets */
+	int r;
 
-	for (size_t i = 0; !r && i < e->ngenerations; i++) {
-		struct generation *old = &e->generations[i];
-		struct generation p = *g; /* borrows the secrets */
+	memcpy(p.id, old->id, sizeof(p.id));
+	p.created = old->created;
+	p.state = old->state;
+	p.set = old->set + 1;
+	r = config_save_credentials(op, &p);
+	*old = generation_public(&p);
+	return r;
+}
 
-		if (!generation_same_server(old, &was) &&
-		    !generation_same_server(old, g))
-			continue;
-		memcpy(p.id, old->id, sizeof(p.id));
-		p.created = old->created;
-		p.state = old->state;
-		p.set = old->set + 1;
-		r = config_save_credentials(op, &p);
-		*old = generation_public(&p);
-		updated |= UINT64_C(1) << i;
-	}
-	/* Until here the old sets hold, from here on the new ones do. */
-	r = r ?: config_save(op, e);
+/* Until then the old sets hold, from then on the new ones of @taken do. */
+static int save_entry(struct op *op, const struct entry *e, uint64_t taken)
+{
+	int r = config_save(op, e);
+
 	for (size_t i = 0; !r && i < e->ngenerations; i++) {
 		struct generation old = e->generations[i];
 
 		old.set--;
-		if (updated & UINT64_C(1) << i)
+		if (taken & UINT64_C(1) << i)
 			r = config_drop_credentials(op, &old);
 	}
 	return r;
 }
 
-static int save_new(struct op *op, struct entry *e, const struct generation *g)
+/*
+ * Those of the same key at the same server go along, so that none is left with
+ * a credential that ends: what a host that only opens has adopted.
+ */
+static int save_updated(struct op *op, struct entry *e,
+			const struct generation *g, uint64_t same)
+{
+	const struct generation was = *current_of(e);
+	int r = 0;
+
+	for (size_t i = 0; !r && i < e->ngenerations; i++) {
+		if (generation_same_server(&e->generations[i], &was) ||
+		    generation_same_server(&e->generations[i], g))
+			same |= UINT64_C(1) << i;
+		if (same & UINT64_C(1) << i)
+			r = take_over(op, e, i, g);
+	}
+	return r ? r : save_entry(op, e, same);
+}
+
+static int save_new(struct op *op, struct entry *e, const struct generation *g,
+		    uint64_t same)
 {
 	struct generation *all;
-	int r;
+	int r = 0;
 
 	if (e->ngenerations == CONFIG_GENERATIONS_MAX)
 		return op_fail(op, -EBUSY,
 			       "entry '%s' has %d generations that volumes "
 			       "still refer to",
 			       e->name, CONFIG_GENERATIONS_MAX);
+	for (size_t i = 0; !r && i < e->ngenerations; i++)
+		if (same & UINT64_C(1) << i)
+			r = take_over(op, e, i, g);
 	all = reallocarray(e->generations, e->ngenerations + 1, sizeof(*all));
 	if (!all)
 		return -ENOMEM;
@@ -167,36 +176,8 @@ static int save_new(struct op *op, struct entry *e, const struct generation *g)
 	for (size_t i = 1; i < e->ngenerations; i++)
 		all[i].state = GENERATION_RETIRING;
 	/* Credentials first: an entry never names what is not there. */
-	r = config_save_credentials(op, g);
-	return r ? r : config_save(op, e);
-}
-
-struct change_item *change_item_new(struct change *c, const char *uuid,
-				    const char *device)
-{
-	struct change_item *items;
-
-	items = reallocarray(c->items, c->n + 1, sizeof(*items));
-	if (!items)
-		return NULL;
-	c->items = items;
-	items += c->n;
-	memset(items, 0, sizeof(*items));
-	items->device = strdup(device);
-	if (!items->device)
-		return NULL;
-	snprintf(items->uuid, sizeof(items->uuid), "%s", uuid);
-	c->n++;
-	return items;
-}
-
-int change_item_fail(struct change_item *item, int err, const char *why,
-		     const char *next)
-{
-	item->err = err;
-	item->why = strdup(why);
-	item->next = strdup(next);
-	return item->why && item->next ? 0 : -ENOMEM;
+	r = r ?: config_save_credentials(op, g);
+	return r ? r : save_entry(op, e, same << 1);
 }
 
 /* Generations that nothing refers to any more go, with their credentials. */
@@ -311,6 +292,27 @@ static bool is_replica(struct change *c, struct work *w,
 	return tried || !unreached;
 }
 
+/*
+ * Retiring ones whose KMS @g is as well, by the server or by what they made:
+ * what was away when the entry was changed needs it still, and the credential
+ * that they had may have ended.
+ */
+static uint64_t same_kms(struct change *c, struct work *w,
+			 const struct generation *g)
+{
+	uint64_t same = 0;
+
+	for (size_t i = 0; i < w->entry.ngenerations; i++) {
+		const struct generation *old = &w->entry.generations[i];
+
+		if (old->state == GENERATION_RETIRING && old->naddresses &&
+		    generation_same_key(old, g) &&
+		    (generation_same_server(old, g) || is_replica(c, w, old)))
+			same |= UINT64_C(1) << i;
+	}
+	return same;
+}
+
 static void take_id(struct generation *g, const struct generation *cur)
 {
 	memcpy(g->id, cur->id, sizeof(g->id));
@@ -328,7 +330,7 @@ static int fresh_id(struct generation *g)
 
 /* With @g proven: update the current generation, or start a new one. */
 static int install(struct op *op, struct change *c, struct work *w,
-		   struct generation *g, bool update)
+		   struct generation *g, bool update, uint64_t same)
 {
 	int r = 0;
 
@@ -338,8 +340,8 @@ static int install(struct op *op, struct change *c, struct work *w,
 		c->kind = w->fresh ? CHANGE_NEW_ENTRY : CHANGE_GENERATION;
 	if (c->dry_run)
 		return 0;
-	r = update ? save_updated(op, &w->entry, g) :
-		     save_new(op, &w->entry, g);
+	r = update ? save_updated(op, &w->entry, g, same) :
+		     save_new(op, &w->entry, g, same);
 	if (!r)
 		kms_keep(w->kms);
 	return r;
@@ -364,6 +366,7 @@ static int set_other(struct op *op, struct change *c, struct work *w,
 {
 	const struct generation *cur = current_of(&w->entry);
 	bool update = false;
+	uint64_t same;
 	int r = 0;
 
 	if (g->provider == KMS_LOCAL)
@@ -377,9 +380,10 @@ static int set_other(struct op *op, struct change *c, struct work *w,
 	if (cur && generation_same_key(cur, g))
 		update = generation_same_server(cur, g) ||
 			 is_replica(c, w, cur);
+	same = same_kms(c, w, g);
 	if (update)
 		take_id(g, cur);
-	r = install(op, c, w, g, update);
+	r = install(op, c, w, g, update, same);
 	return r ? r : follow(op, c, w, g);
 }
 
@@ -417,7 +421,7 @@ static int set_open_only(struct op *op, struct change *c, struct work *w,
 		take_id(g, cur);
 	else if (ids.n)
 		memcpy(g->id, ids.id[--ids.n], sizeof(g->id));
-	r = install(op, c, w, g, update);
+	r = install(op, c, w, g, update, 0);
 	return r ? r : adopt_save(op, &w->entry, g, &ids);
 }
 
@@ -468,7 +472,7 @@ static int rewrap_new_key(struct op *op, struct change *c, struct work *w,
 	if (update)
 		r = kms_key_gone(op, w->kms, r);
 	if (!r)
-		r = install(op, c, w, g, update);
+		r = install(op, c, w, g, update, 0);
 	return r ? r : follow(op, c, w, g);
 }
 
