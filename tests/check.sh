@@ -84,10 +84,11 @@ ring_vm() {
 			limit=6000
 		fi
 		for script in "${scripts[@]}"; do
-			suite_run "vm-$kernel/$(basename "${script%.sh}")" \
+			suite_side "vm-$kernel/$(basename "${script%.sh}")" \
 				$((limit * patience)) \
 				tests/vm/guest.sh "$kernel" "$script"
 		done
+		suite_settle
 		# Tests that do something to the machine from outside. Not on
 		# the debug kernel, which keeps what was freed to look at it.
 		[[ $kernel == debug ]] ||
