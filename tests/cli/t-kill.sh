@@ -44,7 +44,8 @@ kill_everywhere() {
 	save
 	cli_kill_each restore "$step" both_open finishes "$@"
 	diag "$name: $KILLS of $PLACES places"
-	ok "$name: it was killed in many places" \
+	ok "$name: there are places" [ "$PLACES" -gt 10 ]
+	ok "$name: it was killed in many of them" \
 		[ "$KILLS" -ge $((PLACES / step)) ]
 	ok "$name: ... and at last it ran through" [ "$STATUS" = 0 ]
 	ok "$name: the volumes open after each kill" [ "$LOST" = 0 ]

@@ -179,6 +179,18 @@ static int settle(int dir, const char *temp, const char *name)
 	return 0;
 }
 
+/* The folder of @path, open; its last name, and that of its new file */
+static int open_both(const char *path, const char **name,
+		     char temp[NAME_MAX + 1])
+{
+	int dir = open_folder(path, name);
+	int r = dir < 0 ? dir : temp_of(*name, temp);
+
+	if (r < 0 && dir >= 0)
+		close(dir);
+	return r < 0 ? r : dir;
+}
+
 int file_settle(const char *path)
 {
 	_cleanup_close_ int dir = -1;
@@ -186,11 +198,10 @@ int file_settle(const char *path)
 	const char *name;
 	int r;
 
-	dir = open_folder(path, &name);
+	dir = open_both(path, &name, temp);
 	if (dir < 0)
 		return dir;
-	r = temp_of(name, temp);
-	r = r ?: settle(dir, temp, name);
+	r = settle(dir, temp, name);
 	if (r)
 		return r;
 	return fsync(dir) < 0 ? -errno : 0;
@@ -203,12 +214,9 @@ static int write_file(const char *path, const void *data, size_t len, bool over)
 	const char *name;
 	int r;
 
-	dir = open_folder(path, &name);
+	dir = open_both(path, &name, temp);
 	if (dir < 0)
 		return dir;
-	r = temp_of(name, temp);
-	if (r)
-		return r;
 	r = write_temp(dir, temp, data, len);
 	if (r == -EEXIST) /* another's */
 		return r;

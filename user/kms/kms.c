@@ -263,7 +263,7 @@ int kms_many(struct op *op, struct kms *kms, enum kms_verb verb,
 			if (worth_asking(kms, verb, op, &items[i]))
 				slice[used++] = &items[i];
 		do_slice(op, kms, verb, slice, used);
-		if (verb == KMS_REWRAP && used)
+		if (verb == KMS_REWRAP)
 			prove_rewrapped(op, kms, slice, used);
 	}
 	return 0;

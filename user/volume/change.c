@@ -97,22 +97,27 @@ static struct generation *current_of(struct entry *e)
 }
 
 /*
- * The credentials of @g, and where it finds its KMS, for generation @i: a new
- * set, which counts once the entry is saved.
+ * The credentials of @g, and where it finds its KMS, for each generation of
+ * @taken: a new set, which counts once the entry is saved.
  */
-static int take_over(struct op *op, struct entry *e, size_t i,
+static int take_over(struct op *op, struct entry *e, uint64_t taken,
 		     const struct generation *g)
 {
-	struct generation *old = &e->generations[i];
-	struct generation p = *g; /* borrows the secrets */
-	int r;
+	int r = 0;
 
-	memcpy(p.id, old->id, sizeof(p.id));
-	p.created = old->created;
-	p.state = old->state;
-	p.set = old->set + 1;
-	r = config_save_credentials(op, &p);
-	*old = generation_public(&p);
+	for (size_t i = 0; !r && i < e->ngenerations; i++) {
+		struct generation *old = &e->generations[i];
+		struct generation p = *g; /* borrows the secrets */
+
+		if (!(taken & UINT64_C(1) << i))
+			continue;
+		memcpy(p.id, old->id, sizeof(p.id));
+		p.created = old->created;
+		p.state = old->state;
+		p.set = old->set + 1;
+		r = config_save_credentials(op, &p);
+		*old = generation_public(&p);
+	}
 	return r;
 }
 
@@ -138,16 +143,14 @@ static int save_entry(struct op *op, const struct entry *e, uint64_t taken)
 static int save_updated(struct op *op, struct entry *e,
 			const struct generation *g, uint64_t same)
 {
-	const struct generation was = *current_of(e);
-	int r = 0;
+	const struct generation *was = current_of(e);
+	int r;
 
-	for (size_t i = 0; !r && i < e->ngenerations; i++) {
-		if (generation_same_server(&e->generations[i], &was) ||
+	for (size_t i = 0; i < e->ngenerations; i++)
+		if (generation_same_server(&e->generations[i], was) ||
 		    generation_same_server(&e->generations[i], g))
 			same |= UINT64_C(1) << i;
-		if (same & UINT64_C(1) << i)
-			r = take_over(op, e, i, g);
-	}
+	r = take_over(op, e, same, g);
 	return r ? r : save_entry(op, e, same);
 }
 
@@ -155,16 +158,14 @@ static int save_new(struct op *op, struct entry *e, const struct generation *g,
 		    uint64_t same)
 {
 	struct generation *all;
-	int r = 0;
+	int r;
 
 	if (e->ngenerations == CONFIG_GENERATIONS_MAX)
 		return op_fail(op, -EBUSY,
 			       "entry '%s' has %d generations that volumes "
 			       "still refer to",
 			       e->name, CONFIG_GENERATIONS_MAX);
-	for (size_t i = 0; !r && i < e->ngenerations; i++)
-		if (same & UINT64_C(1) << i)
-			r = take_over(op, e, i, g);
+	r = take_over(op, e, same, g);
 	all = reallocarray(e->generations, e->ngenerations + 1, sizeof(*all));
 	if (!all)
 		return -ENOMEM;

@@ -319,18 +319,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         action = rule["action"]
         data = self.encode(reply.body)
         if action == "spoil":
-            self.note(reply.status, len(data))
-            self.head(reply.status, len(data))
-            self.wfile.write(self.spoil(data))
-            return
-        if action == "body":
+            data = self.spoil(data)
+        elif action == "body":
             text = rule["body"]
             data = text.encode() if isinstance(text, str) \
                 else self.encode(text)
         self.note(reply.status, len(data))
         if action == "drop-after":
             self.vanish()
-        if action == "body":
+        if action in ("body", "spoil"):
             self.head(reply.status, len(data))
             self.wfile.write(data)
         elif action == "close":
