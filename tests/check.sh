@@ -69,8 +69,22 @@ ring_cli() {
 	ring_scripts suite_side cli tests/cli/t-*.sh
 }
 
+# vm_scripts RUN KERNEL SECONDS SCRIPT...: each of them in a machine of its own
+vm_scripts() {
+	local run=$1 kernel=$2 limit=$3 script
+	shift 3
+	for script in "$@"; do
+		"$run" "vm-$kernel/$(basename "${script%.sh}")" \
+			$((limit * patience)) tests/vm/guest.sh "$kernel" "$script"
+	done
+	suite_settle
+}
+
+# Only machines of one processor go beside each other. Of two with two each one
+# of a pair often waits, spinning, for the other to be given a processor: both
+# then take three times as long.
 ring_vm() {
-	local kernel script scripts limit
+	local kernel script scripts limit one='^# vm:.*--(smp 1|icount)'
 	for kernel in ${KERNELS:-6.1}; do
 		# To fetch it, or even to build it, takes no test's time.
 		if ! tests/vm/kernel.sh "$kernel" >/dev/null; then
@@ -83,12 +97,10 @@ ring_vm() {
 			scripts+=(tests/vm/guest/d-*.sh)
 			limit=6000
 		fi
-		for script in "${scripts[@]}"; do
-			suite_side "vm-$kernel/$(basename "${script%.sh}")" \
-				$((limit * patience)) \
-				tests/vm/guest.sh "$kernel" "$script"
-		done
-		suite_settle
+		# shellcheck disable=SC2046 # one word a script
+		vm_scripts suite_side "$kernel" "$limit" $(grep -lE "$one" "${scripts[@]}")
+		# shellcheck disable=SC2046
+		vm_scripts suite_run "$kernel" "$limit" $(grep -LE "$one" "${scripts[@]}")
 		# Tests that do something to the machine from outside. Not on
 		# the debug kernel, which keeps what was freed to look at it.
 		[[ $kernel == debug ]] ||

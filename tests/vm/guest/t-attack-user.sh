@@ -5,7 +5,7 @@
 # attempt is made as a user, and as root of a user namespace, and is to fail for
 # want of permission; as root it succeeds where that makes sense, which shows
 # that it is the permission that was wanting.
-# vm: --mem 1G --timeout 900 --disk 64M
+# vm: --smp 1 --mem 1G --timeout 900 --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

@@ -4,7 +4,7 @@
 # Volumes with integrity tags, the whole way: made by kmscrypt, or by cryptsetup
 # and enrolled; opened over dm-integrity, each reading what the other wrote; and
 # nothing is left when something fails or is killed.
-# vm: --mem 1G --disk 64M
+# vm: --smp 1 --mem 1G --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 top=$PWD/../../..

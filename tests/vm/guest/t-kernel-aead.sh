@@ -3,7 +3,7 @@
 #
 # Authenticated ciphers over dm-integrity: what dm-crypt writes we read, and the
 # other way; what was changed beneath is refused by both, and none of it is read.
-# vm: --mem 1G
+# vm: --smp 1 --mem 1G
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -3,7 +3,7 @@
 #
 # Atomic writes: where this kernel's dm-crypt takes them so do we, and what comes
 # of them below is one write that the disk is told not to tear.
-# vm: --smp 2
+# vm: --smp 1
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -4,7 +4,7 @@
 # Each cipher and IV mode: what dm-crypt writes we read, and the other way.
 # Each with both sector sizes, in turn with each IV unit and at each place; with
 # SOAK=1 all of them together.
-# vm: --mem 1G
+# vm: --smp 1 --mem 1G
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # What is on the disk is byte for byte what dm-crypt writes, both ways.
-# vm: --mem 1G
+# vm: --smp 1 --mem 1G
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -3,7 +3,7 @@
 #
 # What a volume tells of its queue, what becomes of a discard, and what dm-crypt's
 # options do, beside dm-crypt over the same devices.
-# vm: --disk 64M --nvme 64M
+# vm: --smp 1 --disk 64M --nvme 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -131,7 +131,7 @@ unlock
 finish
 ok 'what was beyond it has failed' like 'err=|error' "$(cat $t/fio)"
 echo 0 >/sys/module/kmscrypt/parameters/hold_mib
-cap=$((2 * ${KMSC_SLOW:-1}))
+cap=$((10 * ${KMSC_SLOW:-1}))
 helper policy=1 cap=$cap epoch=1
 dmsetup message one 0 renew
 in_time 20 state "^active .* cap=$cap "

@@ -3,7 +3,7 @@
 #
 # What others are told of a table, beside dm-crypt: IMA's measurement, audit
 # records, uevents and the counts of I/O.
-# vm: --append audit=1 --append ima_policy=critical_data
+# vm: --smp 1 --append audit=1 --append ima_policy=critical_data
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -86,7 +86,8 @@ wait $reader
 ok 'whoever thaws reads nothing' is 0 $?
 sed 's/^/# /' $t/reader
 ok 'nobody asks the KMS' is 0 "$(asleep attempt_work)"
-ok 'nor looks again and again whether to' like '^[1-9]$' "$(asleep lease_work)"
+ok 'which the trace would show' grep -q 'function lease_work' $tracing/trace
+ok 'nor looks again and again whether to' like '^[0-9]$' "$(asleep lease_work)"
 helper lease=10
 ok 'it opens again by itself' in_time 60 state '^active reason=none '
 ok 'by an unlock' grep -q ' op=unlock ' $t/log

@@ -3,7 +3,7 @@
 #
 # Tables: what is refused and how it is said, what is shown, and that each is
 # compared with what the key is bound to.
-# vm: --append ima_policy=critical_data
+# vm: --smp 1 --append ima_policy=critical_data
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -4,7 +4,7 @@
 # The power fails after any flush, or any write with FUA, that reached the lower
 # device (dm-log-writes): the volume opens, its file system recovers and is
 # clean, and it holds what was synced before.
-# vm: --mem 1536M --disk 64M --disk 320M --disk 512M --timeout 900
+# vm: --smp 1 --mem 1536M --disk 64M --disk 320M --disk 512M --timeout 900
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

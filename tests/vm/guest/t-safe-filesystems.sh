@@ -4,7 +4,7 @@
 # File systems on a volume: made, filled until nothing more fits, and checked by
 # their own tools; what is in the files is the same after another mount, and
 # after the volume was closed and opened.
-# vm: --disk 320M --timeout 900
+# vm: --smp 1 --disk 320M --timeout 900
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -3,7 +3,7 @@
 #
 # A host-managed zoned device beneath, beside dm-crypt over the same one: zones,
 # limits, data both ways, what is done to zones, appends, and a lock half-way.
-# vm: --timeout 900
+# vm: --smp 1 --timeout 900
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=kernel-lib.sh

@@ -5,7 +5,7 @@
 # file system is frozen and the volume locked; after, the volume opens when the
 # KMS answers, and nothing is lost. The machine sleeps as far as it can: all
 # is frozen but its devices, for one of them is its root, over 9p.
-# vm: --mem 1G --timeout 600 --disk 96M --disk 64M
+# vm: --smp 1 --mem 1G --timeout 600 --disk 96M --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

@@ -3,7 +3,7 @@
 #
 # The real udevd and our rules: while a volume is locked nobody probes it and
 # its links stay; once it is unlocked it is probed again.
-# vm: --mem 1G --timeout 600 --disk 64M
+# vm: --smp 1 --mem 1G --timeout 600 --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

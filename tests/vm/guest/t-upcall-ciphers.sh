@@ -3,7 +3,7 @@
 #
 # Other ciphers than the default, the whole way: formatted by kmscrypt, opened
 # by the kernel alone, and with the exported key by stock cryptsetup.
-# vm: --mem 1G --disk 64M
+# vm: --smp 1 --mem 1G --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

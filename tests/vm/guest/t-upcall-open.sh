@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The kernel opens a volume by itself: dmsetup alone, then the command line.
-# vm: --mem 1G --disk 64M --disk 64M
+# vm: --smp 1 --mem 1G --disk 64M --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

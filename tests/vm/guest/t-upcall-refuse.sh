@@ -3,7 +3,7 @@
 #
 # Bad input on the way to the key: each ends in its errno, words in the log,
 # and nothing mapped; and every caller is answered in time.
-# vm: --mem 1G --timeout 900 --disk 64M --disk 64M
+# vm: --smp 1 --mem 1G --timeout 900 --disk 64M --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh

@@ -4,7 +4,7 @@
 # The helper's sandbox: a helper that was taken over (attacker.c) can do nothing
 # but answer. What it tries is shown to work without the sandbox. That KMSs are
 # reached from the sandbox shows tests/kms/t-sandbox.sh.
-# vm: --mem 1G --timeout 900 --disk 64M --disk 64M
+# vm: --smp 1 --mem 1G --timeout 900 --disk 64M --disk 64M
 # make: build/kmscrypt-upcall-attacker
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1

@@ -3,7 +3,7 @@
 #
 # Commands on volumes that are open: resize, reidentify, header restore,
 # forget; and open --accept-header.
-# vm: --mem 1G --disk 64M --disk 64M
+# vm: --smp 1 --mem 1G --disk 64M --disk 64M
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh
