@@ -180,6 +180,9 @@ finish
 ok 'and ends well' succeeds
 lock
 begin put $t/b
+# 1 is its own, 124 would be a wait
+timeout $((20 * ${KMSC_SLOW:-1})) rmmod kmscrypt 2>/dev/null
+ok 'module unload ends: refused' is 1 $?
 ok 'remove of a busy one is refused' not remove one
 dmsetup remove --force --noudevsync one 2>/dev/null
 ok 'remove by force ends' true
@@ -225,6 +228,61 @@ swapped() {
 before=$(awk '/^pswpout / { print $2 }' /proc/vmstat)
 ok 'memory is swapped out' /usr/bin/python3 $t/swap.py
 ok 'to the volume' swapped "$before"
+# What a process has there, swapoff must read back.
+cat >$t/owner.py <<'PY'
+import mmap, os, sys, time
+m = mmap.mmap(-1, 4 << 20, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+data = os.urandom(4 << 20)
+m[:] = data
+m.madvise(21)  # MADV_PAGEOUT
+print("out", flush=True)
+while not os.path.exists(sys.argv[1]):
+    time.sleep(0.1)
+sys.exit(m[:] != data)
+PY
+group=/sys/fs/cgroup/owner
+# gone: all that $owner has is out there, with no copy left in memory
+gone() {
+	echo 8M >"$group/memory.reclaim"
+	grep -qx 'swapcached 0' "$group/memory.stat"
+}
+# owns: memory of $owner's is out there, and the volume is locked
+owns() {
+	rm -f $t/touch $t/owner
+	/usr/bin/python3 $t/owner.py $t/touch >$t/owner &
+	owner=$!
+	echo $owner >"$group/cgroup.procs"
+	in_time 60 grep -qs out $t/owner
+	in_time 60 gone
+	lock
+}
+echo +memory >/sys/fs/cgroup/cgroup.subtree_control
+mkdir "$group"
+owns
+begin swapoff /dev/mapper/one
+ok 'swapoff reads what is out there, which is held' running
+unlock
+finish
+ok 'until the unlock' succeeds
+: >$t/touch
+wait $owner
+ok 'and is right' is 0 $?
+swapon /dev/mapper/one
+helper policy=1 cap=$cap epoch=3
+dmsetup message one 0 renew
+in_time 20 state "^active .* cap=$cap "
+owns
+begin swapoff /dev/mapper/one
+finish
+ok 'swapoff ends with the cap of time' ended
+# it has lost its memory
+kill -KILL $owner
+wait $owner 2>/dev/null
+ok 'and the swap is off' not grep -q ^/dev /proc/swaps
+queue epoch=4
+unlock
+mkswap /dev/mapper/one >/dev/null
+swapon /dev/mapper/one
 lock
 dmesg -C
 ok 'not to a locked one' /usr/bin/python3 $t/swap.py

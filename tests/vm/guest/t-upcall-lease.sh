@@ -132,6 +132,29 @@ ok 'the log says so' like 'locked, reason=revoked' "$(dmesg)"
 ok 'unlock' exits 9 kmscrypt unlock vol
 ok 'close' kmscrypt close vol
 
+# --- no, and its file system is frozen (kmscrypt(8), lock) ---
+vault_api POST transit/keys/gone '{}' >/dev/null
+vault_api POST transit/keys/gone/config '{"deletion_allowed":true}' >/dev/null
+kmscrypt kms set vault "$VAULT_ADDR" gone --token-file "$t/token" \
+	--ca-cert "$VAULT_CACERT" --name gone >/dev/null
+kmscrypt format --force "$disk" --name gone --on-lock queue --queue-cap 10 \
+	>/dev/null
+kmscrypt open "$disk" vol >/dev/null
+mkfs.ext4 -q /dev/mapper/vol
+mkdir -p "$mnt"
+mount /dev/mapper/vol "$mnt"
+echo x >"$mnt/file"
+ok 'freeze' exits 0 kmscrypt lock vol --freeze
+vault_api DELETE transit/keys/gone >/dev/null
+ok 'revoked, with a frozen file system' exits 9 kmscrypt unlock vol
+ok 'close: in use' exits 5 kmscrypt close vol
+# with an error or without: what it writes is lost
+timeout $((120 * ${KMSC_SLOW:-1})) fsfreeze --unfreeze "$mnt" 2>/dev/null
+ok 'the thaw ends with the cap' not is 124 $?
+ok 'then umount' timeout $((120 * ${KMSC_SLOW:-1})) umount "$mnt"
+ok 'and close' in_time 20 kmscrypt close vol
+rmdir "$mnt"
+
 # --- locks -----------------------------------------------------------------------
 kmscrypt format --force "$disk2" >/dev/null
 kmscrypt open "$disk2" data >/dev/null
