@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
 # The helper's sandbox: a helper that was taken over (attacker.c) can do nothing
-# but answer. What it tries is shown to work without the sandbox. That KMSs are
-# reached from the sandbox shows tests/kms/t-sandbox.sh.
-# vm: --smp 1 --mem 1G --timeout 900 --disk 64M --disk 64M
+# but answer, whatever the provider. What it tries is shown to work without the
+# sandbox. How KMSs are reached from the sandbox shows tests/kms/t-sandbox.sh.
+# vm: --smp 1 --mem 1G --timeout 900 --disk 64M --disk 64M --append secretmem.enable=1
 # make: build/kmscrypt-upcall-attacker
 set -uo pipefail
 cd "$(dirname "$0")" || exit 1
 # shellcheck source=upcall-lib.sh
 . ./upcall-lib.sh
+# shellcheck source=../../servers/lib.sh
+. ../../servers/lib.sh
 
 room=/run/attack
 port=8201
@@ -42,17 +44,23 @@ victims() {
 	echo "$1 $sleeper $key $ring $port $disk2" >"$room/plan"
 }
 
-# attack MODE: what it could do and what not, in files of names
+# attack MODE [COMMAND...]: what it could do and what not, in files of names. The
+# command is what the volume does then, if not open.
 attack() {
-	local what
+	local mode=$1 what
+	shift
 
-	victims "$1"
+	victims "$mode"
 	dmesg -C
-	create vol "$(table "$disk")" || return
-	remove vol
+	if (($#)); then
+		"$@" || return
+	else
+		create vol "$(table "$disk")" || return
+		remove vol
+	fi
 	for what in allowed denied; do
-		dmesg | sed -n "s/.*attacker: $1: $what:\(.*\)\./\1/p" |
-			tr ' ' '\n' | sed '/^$/d' | sort >"$t/$1.$what"
+		dmesg | sed -n "s/.*attacker: $mode: $what:\(.*\)\./\1/p" |
+			tr ' ' '\n' | sed '/^$/d' | sort >"$t/$mode.$what"
 	done
 }
 
@@ -62,10 +70,22 @@ without_sandbox() {
 		[ "$(wc -l <"$t/open.allowed")" -gt 50 ]
 }
 
+# with_sandbox ALLOWED [COMMAND...]
 with_sandbox() {
-	attack sealed || return
-	is '' "$(cat "$t/sealed.allowed")" &&
-		is "$(cat "$t/open.allowed")" "$(cat "$t/sealed.denied")"
+	local allowed=$1
+	shift
+
+	attack sealed "$@" || return
+	is "$allowed" "$(cat "$t/sealed.allowed")" &&
+		is "$(grep -v ^descriptor: "$t/open.allowed")" \
+			"$(cat "$t/sealed.denied")"
+}
+
+# unanswered: the process that makes connections, asked for one elsewhere, makes
+# none any more. What was taken over hurts only itself.
+unanswered() {
+	not create vol "$(table "$disk")" 2>/dev/null &&
+		like 'makes connections is gone' "$(dmesg)"
 }
 
 without_seccomp() {
@@ -76,6 +96,62 @@ without_seccomp() {
 
 allow_without() {
 	echo "$1" >/etc/kmscrypt/helper.json
+}
+
+# secrets_of PID KEYFILE: of the memory that root can read of the helper, the
+# volume key is in none; what there is beside, can be read
+cat >"$t/look.py" <<'PY'
+import sys
+key = open(sys.argv[2], "rb").read()[:32]
+hidden = readable = 0
+with open(f"/proc/{sys.argv[1]}/maps") as maps, \
+     open(f"/proc/{sys.argv[1]}/mem", "rb", 0) as mem:
+    for line in maps:
+        words = line.split()
+        begin, end = (int(w, 16) for w in words[0].split("-"))
+        if not words[1].startswith("rw"):
+            continue
+        for at in range(begin, end, 4096):
+            try:
+                mem.seek(at)
+                page = mem.read(4096)
+            except OSError:
+                assert "secretmem" in line, line
+                hidden += 1
+                continue
+            assert "secretmem" not in line, line
+            readable += 1
+            assert key not in page, f"the volume key: {line}"
+print(hidden, "pages hidden,", readable, "not")
+assert hidden >= 1024 and readable
+PY
+
+# A helper that has the key in its hands
+hidden() {
+	local opener status
+
+	victims holding
+	dmesg -C
+	kmscrypt dump "$disk" --dump-volume-key \
+		--volume-key-file "$t/volume-key" >/dev/null || return
+	# the kernel complains of what waits for 120 s
+	echo 100000 >"$timeout"
+	create vol "$(table "$disk")" 2>/dev/null &
+	opener=$!
+	in_time 60 bash -c 'dmesg | grep -q "holding: answer: a key"' &&
+		python3 "$t/look.py" "$(pgrep -o -x 'kmscrypt-.*')" \
+			"$t/volume-key"
+	status=$?
+	pkill -KILL -x 'kmscrypt-.*'
+	wait "$opener"
+	echo 20000 >"$timeout"
+	return "$status"
+}
+
+has_secretmem() {
+	# ENOSYS where it is not built in or not enabled
+	python3 -c 'import ctypes, sys
+sys.exit(ctypes.CDLL(None).syscall(447, 0) < 0)'
 }
 
 # The answer is still possible when the helper does nothing any more.
@@ -96,9 +172,50 @@ s = socket.create_server(('127.0.0.1', $port))
 time.sleep(600)" &
 listener=$!
 in_time 10 bash -c "</dev/tcp/127.0.0.1/$port"
-helper "$(realpath ../../../build/kmscrypt-upcall-attacker)"
+attacker=$(realpath ../../../build/kmscrypt-upcall-attacker)
+helper "$attacker"
 ok "without the sandbox the attacker succeeds" without_sandbox
-ok "in the sandbox nothing does" with_sandbox
+ok "in the sandbox nothing does" with_sandbox ''
+if has_secretmem; then
+	ok "root does not find the key in the helper's memory" hidden
+else
+	skip "root does not find the key in the helper's memory" \
+		'no memfd_secret(2)'
+fi
+
+# --- with what the other providers have opened before ---
+# other NAME ARGUMENT...: an entry of that name, and a volume of it
+other() {
+	kmscrypt kms set "$@" --name "$1" &&
+		kmscrypt format --force "$disk" --name "$1"
+}
+
+# shellcheck disable=SC2119 # no arguments of ours
+if ! servers_begin || ! vault_start || ! kmip_start; then
+	echo 'Bail out! no servers'
+	exit 1
+fi
+vault_api POST sys/mounts/transit '{"type":"transit"}' >/dev/null
+vault_api POST transit/keys/k '{}' >/dev/null
+printf '%s\n' "$VAULT_TOKEN" >"$t/token"
+uid=$(kmip_admin create)
+# beside each other on two processors
+echo 60000 >"$timeout"
+ok "vault: a volume" other vault "$VAULT_ADDR" k --token-file "$t/token" \
+	--ca-cert "$VAULT_CACERT"
+ok "vault: without the sandbox the attacker succeeds" without_sandbox
+# where the login of this very entry is kept
+own=(/run/kmscrypt/tokens/*)
+ok "vault: in the sandbox nothing does" with_sandbox "descriptor:${own[*]}" \
+	unanswered
+ok "kmip: a volume" other kmip "$KMIP_ADDR" "$uid" --client-cert "$KMIP_CERT" \
+	--client-key "$KMIP_KEY" --ca-cert "$KMIP_CACERT"
+ok "kmip: without the sandbox the attacker succeeds" without_sandbox
+ok "kmip: in the sandbox nothing does" with_sandbox '' unanswered
+echo 20000 >"$timeout"
+kmip_stop
+vault_stop
+fresh "$disk"
 ok "the watchdog answers in the sandbox" stuck
 ok "without seccomp: refused" without_seccomp
 allow_without '{"sandbox":"perhaps"}'
