@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """kms-report.py DIR N OUT: writes OUT.json and OUT.md from what kms.sh left."""
 import json
+import os
 import re
 import sys
 
@@ -20,7 +21,10 @@ def main():
         run = json.load(source)
     with open(f"{folder}/summary", encoding="utf-8") as source:
         summary = json.load(source)
+    with open(f"{folder}/server", encoding="ascii") as source:
+        begin, end = map(int, source.read().split())
     report = {"volumes": number, "bare": bare, "rewrap": run,
+              "server_cpu_s": (end - begin) / 1000, "processors": os.cpu_count(),
               "rewrapped": summary["rewrapped"], "failed": summary["failed"],
               "opened": times(f"{folder}/opened")["done"]}
     for what in ("wall_s", "cpu_s"):
@@ -42,6 +46,8 @@ def main():
                          f" {row['cpu_s']:.2f} |\n")
         target.write(f"| ratio to their mean | {report['ratio_wall']:.2f} |"
                      f" {report['ratio_cpu']:.2f} |\n\n"
+                     f"Meanwhile the server took {report['server_cpu_s']:.2f} s"
+                     f" of the same {report['processors']} processors.\n\n"
                      f"Memory of all processes together: {run['pss_kb']} kB"
                      f" proportional, {run['rss_kb']} kB resident (shared"
                      " pages counted for each)\n")

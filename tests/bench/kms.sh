@@ -22,13 +22,23 @@ bare() {
 	"$out/volumes" write "$CLI_DIR/volumes" "$n" | tee "$CLI_DIR/$1" >&2
 }
 
+# server_ms: processor time of the Vault server until now
+server_ms() {
+	local words
+
+	read -r -a words <"/proc/$(cat "$SERVERS_DIR"/vault-*/pid)/stat"
+	echo $(((words[13] + words[14]) * 1000 / $(getconf CLK_TCK)))
+}
+
 echo "bench: making $n volumes" >&2
 "$out/volumes" make "$CLI_DIR/volumes" "$n" default >&2
 vault_api POST "$MOUNT/keys/k/rotate" >/dev/null
 vault_fault '{"action":"delay","ms":5}'
 bare before
+server_ms >"$CLI_DIR/server"
 /usr/bin/python3 "$here/kms-run.py" "$CLI_DIR/run" \
 	"$KMSCRYPT" kms rewrap --json >"$CLI_DIR/lines"
+server_ms >>"$CLI_DIR/server"
 bare after
 vault_heal
 "$out/volumes" open "$CLI_DIR/volumes" "$n" >"$CLI_DIR/opened"
